@@ -1,0 +1,129 @@
+//! What the host offers to a plugin.
+
+use foretell_abi as abi;
+use foretell_abi::{Bytes, DLTensor, STATUS_CANCELLED, STATUS_OK, Status};
+
+use crate::{Error, Tensor, TensorMut};
+
+/// The host's services. Valid as long as the instance that it was opened with.
+#[derive(Clone, Copy)]
+pub struct Host {
+    raw: *const abi::Host,
+}
+
+// SAFETY: the interface says that every function of the host may be called from any thread.
+#[expect(unsafe_code, reason = "the host's table is shared between threads by contract")]
+unsafe impl Send for Host {}
+// SAFETY: as above.
+#[expect(unsafe_code, reason = "the host's table is shared between threads by contract")]
+unsafe impl Sync for Host {}
+
+/// Severity of a log message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// A result is missing because of it.
+    Error,
+    /// Looks wrong, and the work goes on.
+    Warn,
+    /// What an operator likes to know.
+    Info,
+    /// What the plugin's author likes to know.
+    Debug,
+}
+
+impl Host {
+    /// # Safety
+    /// `raw` must be a valid host table that outlives the instance.
+    #[expect(unsafe_code, reason = "the other methods rely on the table that the host lends")]
+    pub(crate) unsafe fn new(raw: *const abi::Host) -> Self {
+        Self { raw }
+    }
+
+    #[expect(unsafe_code, reason = "reads the table that the host lends")]
+    fn table(&self) -> &abi::Host {
+        // SAFETY: the table is valid as long as the instance, by `new`.
+        unsafe { &*self.raw }
+    }
+
+    /// The network that the manifest lists as `[[model]]` under `name`.
+    #[expect(unsafe_code, reason = "calls the host")]
+    pub fn model(&self, name: &str) -> Result<Model, Error> {
+        let table = self.table();
+        let open = table.model_open.ok_or_else(|| Error::failed("the host has no `model_open`"))?;
+        let (mut raw, mut error) = (std::ptr::null(), abi::Error::empty());
+        // SAFETY: the arguments are valid for the call, as the interface asks.
+        let status =
+            unsafe { open(table.context, Bytes::new(name.as_bytes()), &raw mut raw, &raw mut error) };
+        check(status, &error)?;
+        Ok(Model { host: *self, raw })
+    }
+
+    /// Hands a message to the host's log. Never give it what a record holds.
+    #[expect(unsafe_code, reason = "calls the host")]
+    pub fn log(&self, level: Level, message: &str) {
+        let level = match level {
+            Level::Error => abi::LOG_ERROR,
+            Level::Warn => abi::LOG_WARN,
+            Level::Info => abi::LOG_INFO,
+            Level::Debug => abi::LOG_DEBUG,
+        };
+        if let Some(log) = self.table().log {
+            // SAFETY: the message is valid for the call.
+            unsafe { log(self.table().context, level, Bytes::new(message.as_bytes())) };
+        }
+    }
+
+    /// Whether the work is no longer wanted: return [`Error::cancelled`] soon.
+    #[expect(unsafe_code, reason = "calls the host")]
+    pub fn is_cancelled(&self) -> bool {
+        // SAFETY: the context is the host's own.
+        self.table()
+            .is_cancelled
+            .is_some_and(|is_cancelled| unsafe { is_cancelled(self.table().context) } != 0)
+    }
+}
+
+/// A network that the host keeps and runs.
+#[derive(Clone, Copy)]
+pub struct Model {
+    host: Host,
+    raw: *const abi::Model,
+}
+
+// SAFETY: the interface says that a model may be run from any thread.
+#[expect(unsafe_code, reason = "a model handle is shared between threads by contract")]
+unsafe impl Send for Model {}
+// SAFETY: as above.
+#[expect(unsafe_code, reason = "a model handle is shared between threads by contract")]
+unsafe impl Sync for Model {}
+
+impl Model {
+    /// Runs the network. Inputs and outputs stand in the network's own order; outputs have the exact shapes it gives.
+    #[expect(unsafe_code, reason = "calls the host")]
+    pub fn run(&self, inputs: &[Tensor<'_>], outputs: &mut [TensorMut<'_>]) -> Result<(), Error> {
+        let table = self.host.table();
+        let run = table.model_run.ok_or_else(|| Error::failed("the host has no `model_run`"))?;
+        let mut error = abi::Error::empty();
+        // SAFETY: both tensor types are transparent around `DLTensor`, and what they lend outlives the call.
+        let status = unsafe {
+            run(
+                table.context,
+                self.raw,
+                inputs.as_ptr().cast::<DLTensor>(),
+                inputs.len(),
+                outputs.as_mut_ptr().cast::<DLTensor>(),
+                outputs.len(),
+                &raw mut error,
+            )
+        };
+        check(status, &error)
+    }
+}
+
+fn check(status: Status, error: &abi::Error) -> Result<(), Error> {
+    match status {
+        STATUS_OK => Ok(()),
+        STATUS_CANCELLED => Err(Error::cancelled()),
+        _ => Err(Error::model(error.text())),
+    }
+}

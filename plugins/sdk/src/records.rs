@@ -1,0 +1,326 @@
+//! The records of a call, as columns in place.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use foretell_abi::ArrowArray;
+
+use crate::Kind;
+
+/// A type that a column can have, and how such a column looks.
+pub trait Value {
+    /// The column type that the host must send.
+    const KIND: Kind;
+    /// How a column of this type is read.
+    type View<'a>;
+    /// Looks at `length` rows of `array` from `start`.
+    ///
+    /// # Safety
+    /// `array` must be a valid Arrow array of [`Self::KIND`] with at least `start + length` rows beyond its offset.
+    #[expect(unsafe_code, reason = "reads the buffers that the host lends")]
+    unsafe fn view<'a>(array: &'a ArrowArray, start: usize, length: usize) -> Self::View<'a>;
+}
+
+/// Marks a column of times: microseconds since 1970-01-01 UTC.
+#[derive(Clone, Copy, Debug)]
+pub enum Time {}
+
+/// Numbers of a column, and which of them are there.
+#[derive(Clone, Copy)]
+pub struct Numbers<'a, T> {
+    values: &'a [T],
+    validity: Validity<'a>,
+}
+
+impl<'a, T> Numbers<'a, T> {
+    /// Every row's number. Where a row is null the number has no meaning.
+    pub fn values(&self) -> &'a [T] {
+        self.values
+    }
+
+    /// Whether the row is there.
+    pub fn is_valid(&self, row: usize) -> bool {
+        self.validity.get(row)
+    }
+
+    /// The row's number, or `None` where it is null.
+    pub fn get(&self, row: usize) -> Option<T>
+    where
+        T: Copy,
+    {
+        self.is_valid(row).then(|| self.values[row])
+    }
+}
+
+/// True and false of a column, a bit each, and which of them are there.
+#[derive(Clone, Copy)]
+pub struct Bits<'a> {
+    bits: Validity<'a>,
+    validity: Validity<'a>,
+    length: usize,
+}
+
+impl Bits<'_> {
+    /// The row's value, or `None` where it is null.
+    pub fn get(&self, row: usize) -> Option<bool> {
+        assert!(row < self.length, "row {row} of {}", self.length);
+        self.validity.get(row).then(|| self.bits.get(row))
+    }
+
+    /// Whether the row is there and true.
+    pub fn is_true(&self, row: usize) -> bool {
+        self.get(row) == Some(true)
+    }
+
+    /// How many of `rows` are there and true.
+    pub fn count_true(&self, rows: Range<usize>) -> usize {
+        assert!(rows.end <= self.length, "rows to {} of {}", rows.end, self.length);
+        rows.filter(|&row| self.bits.get(row) && self.validity.get(row)).count()
+    }
+}
+
+/// Texts of a column, and which of them are there.
+#[derive(Clone, Copy)]
+pub struct Texts<'a> {
+    offsets: &'a [i32],
+    bytes: *const u8,
+    validity: Validity<'a>,
+}
+
+impl<'a> Texts<'a> {
+    /// The row's text, or `None` where it is null.
+    #[expect(unsafe_code, reason = "reads the buffers that the host lends")]
+    pub fn get(&self, row: usize) -> Option<&'a str> {
+        if !self.validity.get(row) {
+            return None;
+        }
+        let (start, end) = (self.offsets[row] as usize, self.offsets[row + 1] as usize);
+        if start == end {
+            return Some("");
+        }
+        // SAFETY: Arrow promises that offsets rise within the value buffer, and that its bytes are UTF-8.
+        unsafe {
+            Some(std::str::from_utf8_unchecked(std::slice::from_raw_parts(
+                self.bytes.add(start),
+                end - start,
+            )))
+        }
+    }
+}
+
+/// A bitmap that may be absent, which means all ones.
+#[derive(Clone, Copy)]
+struct Validity<'a> {
+    bytes: Option<&'a [u8]>,
+    start: usize,
+}
+
+impl Validity<'_> {
+    fn get(&self, row: usize) -> bool {
+        self.bytes.is_none_or(|bytes| {
+            let bit = self.start + row;
+            bytes[bit / 8] >> (bit % 8) & 1 == 1
+        })
+    }
+}
+
+/// The bitmap in buffer `index`, rows from `start`; absent where the buffer is null.
+///
+/// # Safety
+/// `array` must be a valid Arrow array whose buffer `index` is null or a bitmap of `start + length` rows.
+#[expect(unsafe_code, reason = "reads the buffers that the host lends")]
+unsafe fn bitmap<'a>(array: &'a ArrowArray, index: usize, start: usize, length: usize) -> Validity<'a> {
+    // SAFETY: the caller vouches for the buffer.
+    let pointer = unsafe { *array.buffers.add(index) }.cast::<u8>();
+    let bytes = (!pointer.is_null() && length > 0).then(|| {
+        // SAFETY: a bitmap of `start + length` rows has this many bytes.
+        unsafe { std::slice::from_raw_parts(pointer, (start + length).div_ceil(8)) }
+    });
+    Validity { bytes, start }
+}
+
+/// The values in buffer `index`, rows from `start`.
+///
+/// # Safety
+/// `array` must be a valid Arrow array whose buffer `index` holds `start + length` values of type `T`, or nothing is asked.
+#[expect(unsafe_code, reason = "reads the buffers that the host lends")]
+unsafe fn values<T>(array: &ArrowArray, index: usize, start: usize, length: usize) -> &[T] {
+    if length == 0 {
+        return &[];
+    }
+    // SAFETY: the caller vouches for the buffer, which Arrow aligns for its type.
+    unsafe { std::slice::from_raw_parts((*array.buffers.add(index)).cast::<T>().add(start), length) }
+}
+
+macro_rules! number {
+    ($value:ty, $number:ty, $kind:expr) => {
+        impl Value for $value {
+            const KIND: Kind = $kind;
+            type View<'a> = Numbers<'a, $number>;
+            #[expect(unsafe_code, reason = "reads the buffers that the host lends")]
+            unsafe fn view<'a>(array: &'a ArrowArray, start: usize, length: usize) -> Self::View<'a> {
+                let start = start + array.offset as usize;
+                // SAFETY: the caller vouches for the type and the number of rows.
+                unsafe {
+                    Numbers {
+                        values: values(array, 1, start, length),
+                        validity: bitmap(array, 0, start, length),
+                    }
+                }
+            }
+        }
+    };
+}
+number!(f64, f64, Kind::Float64);
+number!(f32, f32, Kind::Float32);
+number!(i64, i64, Kind::Int64);
+number!(Time, i64, Kind::Timestamp);
+
+impl Value for bool {
+    const KIND: Kind = Kind::Bool;
+    type View<'a> = Bits<'a>;
+    #[expect(unsafe_code, reason = "reads the buffers that the host lends")]
+    unsafe fn view<'a>(array: &'a ArrowArray, start: usize, length: usize) -> Self::View<'a> {
+        let start = start + array.offset as usize;
+        // SAFETY: the caller vouches for the type and the number of rows.
+        unsafe {
+            Bits { bits: bitmap(array, 1, start, length), validity: bitmap(array, 0, start, length), length }
+        }
+    }
+}
+
+impl Value for str {
+    const KIND: Kind = Kind::Utf8;
+    type View<'a> = Texts<'a>;
+    #[expect(unsafe_code, reason = "reads the buffers that the host lends")]
+    unsafe fn view<'a>(array: &'a ArrowArray, start: usize, length: usize) -> Self::View<'a> {
+        let start = start + array.offset as usize;
+        // SAFETY: the caller vouches for the type and the number of rows; a text column has one more offset than rows.
+        unsafe {
+            Texts {
+                offsets: values(array, 1, start, if length == 0 { 0 } else { length + 1 }),
+                bytes: (*array.buffers.add(2)).cast(),
+                validity: bitmap(array, 0, start, length),
+            }
+        }
+    }
+}
+
+macro_rules! handle {
+    ($(#[$docs:meta])* $name:ident { $($part:ident),+ }) => {
+        $(#[$docs])*
+        pub struct $name<T: ?Sized> {
+            $($part: usize,)+
+            value: PhantomData<fn() -> *const T>,
+        }
+        impl<T: ?Sized> Clone for $name<T> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+        impl<T: ?Sized> Copy for $name<T> {}
+        impl<T: ?Sized> $name<T> {
+            pub(crate) fn new($($part: usize),+) -> Self {
+                Self { $($part,)+ value: PhantomData }
+            }
+        }
+    };
+}
+handle!(
+    /// Handle of a column of type `T`, got at open.
+    Column { index }
+);
+handle!(
+    /// Handle of a field of type `T` of the past events of a history, got at open.
+    Past { history, index }
+);
+
+/// Handle of a history column, got at open.
+#[derive(Clone, Copy, Debug)]
+pub struct History {
+    index: usize,
+}
+
+impl History {
+    pub(crate) fn new(index: usize) -> Self {
+        Self { index }
+    }
+
+    pub(crate) fn index(self) -> usize {
+        self.index
+    }
+}
+
+/// Which past events belong to which record: rows of a [`Past`] column.
+#[derive(Clone, Copy)]
+pub struct PastRows<'a> {
+    offsets: &'a [i32],
+}
+
+impl PastRows<'_> {
+    /// Past events of the record in `row`, oldest first.
+    pub fn range(&self, row: usize) -> Range<usize> {
+        self.offsets[row] as usize..self.offsets[row + 1] as usize
+    }
+}
+
+/// The records of one call.
+pub struct Records<'a> {
+    array: &'a ArrowArray,
+}
+
+impl<'a> Records<'a> {
+    /// # Safety
+    /// `array` must be a valid struct array of the type given at open, alive for `'a`.
+    #[expect(unsafe_code, reason = "the other methods rely on what the host lends")]
+    pub(crate) unsafe fn new(array: &'a ArrowArray) -> Self {
+        Self { array }
+    }
+
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.array.length as usize
+    }
+
+    /// Whether there is no record.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The column of a handle.
+    #[expect(unsafe_code, reason = "reads the buffers that the host lends")]
+    pub fn column<T: Value + ?Sized>(&self, column: Column<T>) -> T::View<'a> {
+        // SAFETY: `open` checked that child `index` has the type `T`; a struct's children have its rows beyond its offset.
+        unsafe { T::view(child(self.array, column.index), self.array.offset as usize, self.len()) }
+    }
+
+    /// Which past events of `history` belong to which record.
+    #[expect(unsafe_code, reason = "reads the buffers that the host lends")]
+    pub fn history(&self, history: History) -> PastRows<'a> {
+        // SAFETY: `open` checked that child `index` is a list, which has one more offset than rows.
+        let offsets = unsafe {
+            let list = child(self.array, history.index);
+            let start = (self.array.offset + list.offset) as usize;
+            values::<i32>(list, 1, start, if self.is_empty() { 0 } else { self.len() + 1 })
+        };
+        PastRows { offsets }
+    }
+
+    /// A field of all past events of a history; [`Self::history`] says which rows belong to which record.
+    #[expect(unsafe_code, reason = "reads the buffers that the host lends")]
+    pub fn past<T: Value + ?Sized>(&self, past: Past<T>) -> T::View<'a> {
+        // SAFETY: `open` checked that the history is a list of structs whose child `index` has the type `T`.
+        unsafe {
+            let events = child(child(self.array, past.history), 0);
+            T::view(child(events, past.index), events.offset as usize, events.length as usize)
+        }
+    }
+}
+
+/// # Safety
+/// `array` must be a valid Arrow array with more than `index` children.
+#[expect(unsafe_code, reason = "reads the structs that the host lends")]
+unsafe fn child(array: &ArrowArray, index: usize) -> &ArrowArray {
+    // SAFETY: the caller vouches for the child.
+    unsafe { &**array.children.add(index) }
+}
