@@ -312,19 +312,16 @@ pub struct DLTensor {
 }
 
 /// The host's side of an instance; the plugin only hands it back.
-#[repr(C)]
 pub struct HostContext {
     _opaque: [u8; 0],
 }
 
 /// A network that the host opened; the plugin only hands it back.
-#[repr(C)]
 pub struct Model {
     _opaque: [u8; 0],
 }
 
 /// The plugin's own state; the host only hands it back.
-#[repr(C)]
 pub struct Instance {
     _opaque: [u8; 0],
 }

@@ -1,0 +1,210 @@
+// The C interface between foretell and its plugins. Generated from core/abi/src/lib.rs by `cargo xtask header`.
+
+#ifndef FORETELL_H
+#define FORETELL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+struct ArrowSchema {
+  const char *format;
+  const char *name;
+  const char *metadata;
+  int64_t flags;
+  int64_t n_children;
+  struct ArrowSchema **children;
+  struct ArrowSchema *dictionary;
+  void (*release)(struct ArrowSchema *);
+  void *private_data;
+};
+struct ArrowArray {
+  int64_t length;
+  int64_t null_count;
+  int64_t offset;
+  int64_t n_buffers;
+  int64_t n_children;
+  const void **buffers;
+  struct ArrowArray **children;
+  struct ArrowArray *dictionary;
+  void (*release)(struct ArrowArray *);
+  void *private_data;
+};
+#endif
+
+#ifndef DLPACK_DLPACK_H_
+#define DLPACK_DLPACK_H_
+typedef struct { int32_t device_type; int32_t device_id; } DLDevice;
+typedef struct { uint8_t code; uint8_t bits; uint16_t lanes; } DLDataType;
+typedef struct {
+  void *data;
+  DLDevice device;
+  int32_t ndim;
+  DLDataType dtype;
+  int64_t *shape;
+  int64_t *strides;
+  uint64_t byte_offset;
+} DLTensor;
+#endif
+
+// Arrow's and DLPack's own structs, by the names that are used below.
+typedef struct ArrowSchema ForetellArrowSchema;
+typedef struct ArrowArray ForetellArrowArray;
+typedef DLTensor ForetellDLTensor;
+
+
+// Major number of the interface. A host and a plugin work together only when it is equal.
+#define FORETELL_ABI_MAJOR 1
+
+// Minor number of the interface. It grows when fields are appended; a host serves plugins of its own or a lower minor.
+#define FORETELL_ABI_MINOR 0
+
+// Bytes of an error message that fit into an `ForetellError`.
+#define FORETELL_ERROR_BYTES_MAX 1024
+
+// The host's side of an instance; the plugin only hands it back.
+typedef struct ForetellHostContext ForetellHostContext;
+
+// The plugin's own state; the host only hands it back.
+typedef struct ForetellInstance ForetellInstance;
+
+// A network that the host opened; the plugin only hands it back.
+typedef struct ForetellModel ForetellModel;
+
+// What a call returns: zero, or why it failed, with the words in an `ForetellError`.
+typedef int32_t ForetellStatus;
+
+// Severity of a message given to `ForetellHost.log`.
+typedef int32_t ForetellLogLevel;
+
+// Bytes that somebody else owns. UTF-8 where a text is meant; not terminated by zero.
+typedef struct ForetellBytes {
+  // First byte; may be null when `length` is zero.
+  const uint8_t *data;
+  // Number of bytes.
+  size_t length;
+} ForetellBytes;
+
+// Why a call failed. The caller provides it; the called side fills it, so that nobody has to free it.
+typedef struct ForetellError {
+  // Size of this struct in bytes.
+  size_t size;
+  // Number of bytes of `message` that count.
+  size_t length;
+  // UTF-8, lower case, no full stop: what was expected, what was found, what to do. Cut at a character boundary.
+  uint8_t message[FORETELL_ERROR_BYTES_MAX];
+} ForetellError;
+
+// What the host offers. Valid until `close` returns; every function may be called from any thread.
+typedef struct ForetellHost {
+  // Size of this struct in bytes.
+  size_t size;
+  // The host's `FORETELL_ABI_MAJOR`.
+  uint32_t abi_major;
+  // The host's `FORETELL_ABI_MINOR`.
+  uint32_t abi_minor;
+  // First argument of every function below.
+  const struct ForetellHostContext *context;
+  // Finds the network that the manifest lists as `[[model]]` under `name`. It is in memory once, whoever asks.
+  ForetellStatus (*model_open)(const struct ForetellHostContext *context,
+                               struct ForetellBytes name,
+                               const struct ForetellModel **model,
+                               struct ForetellError *error);
+  // Runs a network. Inputs and outputs stand in the order of the network's own; the caller allocates the outputs, with
+  // the exact shapes that the network gives.
+  ForetellStatus (*model_run)(const struct ForetellHostContext *context,
+                              const struct ForetellModel *model,
+                              const ForetellDLTensor *inputs,
+                              size_t inputs_count,
+                              ForetellDLTensor *outputs,
+                              size_t outputs_count,
+                              struct ForetellError *error);
+  // Hands a message to the host's log. Never give it what a record holds.
+  void (*log)(const struct ForetellHostContext *context,
+              ForetellLogLevel level,
+              struct ForetellBytes message);
+  // Not zero when the work is no longer wanted: return `FORETELL_STATUS_CANCELLED` soon.
+  int32_t (*is_cancelled)(const struct ForetellHostContext *context);
+  // An optional power of the host by its id, such as `foretell.example/1`; null when the host does not have it.
+  const void *(*capability)(const struct ForetellHostContext *context,
+                            struct ForetellBytes id);
+} ForetellHost;
+
+// What an instance is opened with. Lent for the call.
+typedef struct ForetellOpenRequest {
+  // Size of this struct in bytes.
+  size_t size;
+  // Type of the records: a struct of the manifest's inputs, in its order, then its history columns.
+  const ForetellArrowSchema *records;
+  // The manifest's `[config]` with the user's changes, as a JSON object.
+  struct ForetellBytes config;
+  // Filled by the plugin: type of its predictions, which must be what its task fixes.
+  ForetellArrowSchema *predictions;
+} ForetellOpenRequest;
+
+// What a plugin is: the table that `ENTRY_SYMBOL` returns. It lives as long as the process.
+typedef struct ForetellPlugin {
+  // Size of this struct in bytes.
+  size_t size;
+  // The `FORETELL_ABI_MAJOR` that the plugin was built against. Read before anything below.
+  uint32_t abi_major;
+  // The `FORETELL_ABI_MINOR` that the plugin was built against.
+  uint32_t abi_minor;
+  // Name, equal to the manifest's.
+  struct ForetellBytes name;
+  // Version, equal to the manifest's.
+  struct ForetellBytes version;
+  // Makes an instance.
+  ForetellStatus (*open)(const struct ForetellHost *host,
+                         const struct ForetellOpenRequest *request,
+                         struct ForetellInstance **instance,
+                         struct ForetellError *error);
+  // Predicts: one row of `predictions` for each row of `records`, in the same order. On failure `predictions` stays
+  // untouched.
+  ForetellStatus (*predict)(struct ForetellInstance *instance,
+                            const ForetellArrowArray *records,
+                            ForetellArrowArray *predictions,
+                            struct ForetellError *error);
+  // Ends an instance.
+  void (*close)(struct ForetellInstance *instance);
+  // An optional power of the plugin by its id, such as `foretell.fit/1`; null when the plugin does not have it.
+  const void *(*capability)(struct ForetellBytes id);
+} ForetellPlugin;
+
+// Type of the exported symbol.
+typedef const struct ForetellPlugin *(*ForetellEntry)(void);
+
+// The call did what it says.
+#define FORETELL_STATUS_OK 0
+
+// The arguments can't be served: a column is missing, a value makes no sense, a setting is unknown.
+#define FORETELL_STATUS_INVALID 1
+
+// A network could not be opened or run.
+#define FORETELL_STATUS_MODEL 2
+
+// The host asked for the work to stop, and it stopped.
+#define FORETELL_STATUS_CANCELLED 3
+
+// The plugin panicked. The instance may be used again.
+#define FORETELL_STATUS_PANIC 4
+
+// Anything else.
+#define FORETELL_STATUS_FAILED 5
+
+// Something is wrong, and a result is missing because of it.
+#define FORETELL_LOG_ERROR 1
+
+// Something looks wrong, and the work goes on.
+#define FORETELL_LOG_WARN 2
+
+// What an operator likes to know.
+#define FORETELL_LOG_INFO 3
+
+// What the plugin's author likes to know.
+#define FORETELL_LOG_DEBUG 4
+
+#endif  /* FORETELL_H */
