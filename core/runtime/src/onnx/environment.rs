@@ -1,0 +1,106 @@
+//! ONNX Runtime, started once for the whole process.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use ort::{environment::Environment, logging::LogLevel};
+
+use super::locate::{Library, NotFound, Places, locate};
+
+/// The one ONNX Runtime of this process, once it has started.
+static RUNNING: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);
+
+/// ONNX Runtime, started.
+#[derive(Debug)]
+pub struct Runtime {
+    pub(super) environment: Environment,
+    library: Library,
+}
+
+/// ONNX Runtime can't be started.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// There is no usable library.
+    #[error("{0}")]
+    NotFound(NotFound),
+    /// The library was found, and failed.
+    #[error("ONNX Runtime `{path}` does not start: {message}", path = path.display())]
+    Failed {
+        /// The library.
+        path: PathBuf,
+        /// What it said.
+        message: String,
+    },
+    /// Another library than the running one was asked for by name, and a process can't have two.
+    #[error(
+        "expected ONNX Runtime `{wanted}`, but `{running}` is running in this process; name one library only",
+        wanted = wanted.display(), running = running.display()
+    )]
+    Another {
+        /// The library that was asked for.
+        wanted: PathBuf,
+        /// The library that runs.
+        running: PathBuf,
+    },
+}
+
+impl Runtime {
+    /// Starts ONNX Runtime with the first usable library of `places`, or gives the one that is running.
+    ///
+    /// Takes 20 to 60 ms the first time. A start that failed can be tried again.
+    pub fn start(places: &Places) -> Result<Arc<Runtime>, StartError> {
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = &*running {
+            return runtime.is_meant_by(places).map(|()| runtime.clone());
+        }
+        let library = locate(places).library().map_err(StartError::NotFound)?;
+        let failed = |message: String| StartError::Failed { path: library.path.clone(), message };
+        let builder = ort::init_from(&library.path).map_err(|error| failed(error.to_string()))?;
+        let environment =
+            builder.with_name("foretell").with_telemetry(false).with_logger(Arc::new(log)).build();
+        let environment = environment.map_err(|error| failed(error.message().to_owned()))?;
+        // The logger is called for every message of at least this level, so below it nothing is even written down.
+        environment.set_log_level(LogLevel::Warning);
+        let runtime = Arc::new(Runtime { environment, library });
+        *running = Some(runtime.clone());
+        Ok(runtime)
+    }
+
+    fn is_meant_by(&self, places: &Places) -> Result<(), StartError> {
+        let same = |path: &Path| {
+            path == self.path() || fs::canonicalize(path).ok() == fs::canonicalize(self.path()).ok()
+        };
+        match places.named() {
+            Some(wanted) if !same(wanted) => {
+                Err(StartError::Another { wanted: wanted.to_owned(), running: self.path().to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Version of the library, such as `1.32.0`.
+    pub fn version(&self) -> &str {
+        &self.library.version
+    }
+
+    /// The library's file, or its name alone when the system's loader found it.
+    pub fn path(&self) -> &Path {
+        &self.library.path
+    }
+}
+
+/// Hands a message of ONNX Runtime to the log of this process.
+fn log(level: LogLevel, _category: &str, id: &str, place: &str, message: &str) {
+    match level {
+        LogLevel::Verbose => tracing::trace!(target: "onnxruntime", id, place, "{message}"),
+        LogLevel::Info => tracing::debug!(target: "onnxruntime", id, place, "{message}"),
+        LogLevel::Warning => tracing::warn!(target: "onnxruntime", id, place, "{message}"),
+        // Errors are also given back to the caller, who knows whether they matter.
+        LogLevel::Error | LogLevel::Fatal => {
+            tracing::warn!(target: "onnxruntime", id, place, "error: {message}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+// Plugins that break the contract, one for each BEHAVIOUR. Built by tests/tests/hostile.rs with the system's C compiler
+// and the header that foretell publishes, so it proves the header as well.
+#include "foretell.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define WELL_BEHAVED 0
+#define NULL_TABLE 1
+#define SMALL_TABLE 2
+#define OTHER_MAJOR 3
+#define NEWER_MINOR 4
+#define OTHER_NAME 5
+#define NO_PREDICT 6
+#define REFUSES_TO_OPEN 7
+#define STATES_OTHER_SCHEMA 8
+#define STATES_NO_SCHEMA 9
+#define TOO_FEW_ROWS 10
+#define TOO_MANY_ROWS 11
+#define ANSWERS_NOTHING 12
+#define ANSWERS_OTHER_SCHEMA 13
+#define ANSWERS_NULL_BUFFER 14
+#define ANSWERS_SHORT_CHILD 15
+#define FAILS_WITHOUT_WORDS 16
+#define LIES_ABOUT_LENGTH_OF_WORDS 17
+#define ANSWERS_NAN 18
+#define RUNS_UNKNOWN_MODEL 19
+#define RUNS_BAD_TENSOR 20
+#define NEGATIVE_LENGTH 21
+#define NO_ENTRY 22
+
+static const ForetellHost *host;
+
+static void release_schema(struct ArrowSchema *schema) {
+  for (int64_t i = 0; i < schema->n_children; i++) free(schema->children[i]);
+  free(schema->children);
+  schema->release = NULL;
+}
+
+static void release_child_schema(struct ArrowSchema *schema) { schema->release = NULL; }
+
+static void release_array(struct ArrowArray *array) {
+  for (int64_t i = 0; i < array->n_children; i++) {
+    free((void *)array->children[i]->buffers[1]);
+    free(array->children[i]->buffers);
+    free(array->children[i]);
+  }
+  free(array->children);
+  free(array->buffers);
+  array->release = NULL;
+}
+
+static void release_child_array(struct ArrowArray *array) { array->release = NULL; }
+
+static int32_t fail(ForetellError *error, const char *words) {
+  error->length = strlen(words);
+  memcpy(error->message, words, error->length);
+  return FORETELL_STATUS_FAILED;
+}
+
+static int32_t hostile_open(const ForetellHost *given, const ForetellOpenRequest *request, ForetellInstance **instance,
+                            ForetellError *error) {
+  host = given;
+#if BEHAVIOUR == REFUSES_TO_OPEN
+  (void)request;
+  (void)instance;
+  return fail(error, "setting `depth` is missing; expected a number");
+#else
+  (void)error;
+  *instance = (ForetellInstance *)1;
+#if BEHAVIOUR != STATES_NO_SCHEMA
+  struct ArrowSchema *child = calloc(1, sizeof *child);
+  child->format = BEHAVIOUR == STATES_OTHER_SCHEMA ? "u" : "f";
+  child->name = "score";
+  child->release = release_child_schema;
+  struct ArrowSchema *schema = request->predictions;
+  memset(schema, 0, sizeof *schema);
+  schema->format = "+s";
+  schema->name = "";
+  schema->n_children = 1;
+  schema->children = calloc(1, sizeof *schema->children);
+  schema->children[0] = child;
+  schema->release = release_schema;
+#else
+  (void)request;
+#endif
+  return FORETELL_STATUS_OK;
+#endif
+}
+
+static int32_t hostile_predict(ForetellInstance *instance, const struct ArrowArray *records, struct ArrowArray *predictions,
+                               ForetellError *error) {
+  (void)instance;
+#if BEHAVIOUR == FAILS_WITHOUT_WORDS
+  (void)records;
+  (void)predictions;
+  (void)error;
+  return 77;
+#elif BEHAVIOUR == LIES_ABOUT_LENGTH_OF_WORDS
+  (void)records;
+  (void)predictions;
+  error->length = (size_t)-1;
+  return FORETELL_STATUS_FAILED;
+#elif BEHAVIOUR == ANSWERS_NOTHING
+  (void)records;
+  (void)predictions;
+  (void)error;
+  return FORETELL_STATUS_OK;
+#elif BEHAVIOUR == RUNS_UNKNOWN_MODEL
+  (void)records;
+  (void)predictions;
+  return host->model_run(host->context, (const ForetellModel *)0xdead, NULL, 0, NULL, 0, error);
+#elif BEHAVIOUR == RUNS_BAD_TENSOR
+  (void)records;
+  (void)predictions;
+  const ForetellModel *model = NULL;
+  ForetellBytes name = {(const uint8_t *)"network", 7};
+  int32_t status = host->model_open(host->context, name, &model, error);
+  if (status != FORETELL_STATUS_OK) return status;
+  int64_t shape[2] = {INT64_MAX, INT64_MAX};
+  DLTensor tensor = {.data = shape, .device = {1, 0}, .ndim = 2, .dtype = {2, 32, 1}, .shape = shape};
+  return host->model_run(host->context, model, &tensor, 1, &tensor, 1, error);
+#else
+  (void)error;
+  int64_t rows = records->length;
+#if BEHAVIOUR == TOO_FEW_ROWS
+  rows -= 1;
+#elif BEHAVIOUR == TOO_MANY_ROWS
+  rows += 1;
+#elif BEHAVIOUR == NEGATIVE_LENGTH
+  rows = -5;
+#endif
+  size_t room = rows > 0 ? (size_t)rows : 1;
+  float *scores = malloc(room * sizeof *scores);
+  for (size_t i = 0; i < room; i++) scores[i] = BEHAVIOUR == ANSWERS_NAN ? 0.0f / 0.0f : 0.25f;
+  struct ArrowArray *child = calloc(1, sizeof *child);
+  child->length = BEHAVIOUR == ANSWERS_SHORT_CHILD ? rows - 1 : rows;
+  child->n_buffers = 2;
+  child->buffers = calloc(2, sizeof *child->buffers);
+  child->buffers[1] = scores;
+#if BEHAVIOUR == ANSWERS_NULL_BUFFER
+  free(scores);
+  child->buffers[1] = NULL;
+#endif
+  child->release = release_child_array;
+  memset(predictions, 0, sizeof *predictions);
+  predictions->length = rows;
+  predictions->n_buffers = 1;
+  predictions->buffers = calloc(1, sizeof *predictions->buffers);
+  predictions->n_children = 1;
+  predictions->children = calloc(1, sizeof *predictions->children);
+  predictions->children[0] = child;
+#if BEHAVIOUR == ANSWERS_OTHER_SCHEMA
+  child->n_buffers = 3;
+  child->buffers = realloc(child->buffers, 3 * sizeof *child->buffers);
+  child->buffers[2] = scores;
+#endif
+  predictions->release = release_array;
+  return FORETELL_STATUS_OK;
+#endif
+}
+
+static void hostile_close(ForetellInstance *instance) { (void)instance; }
+
+static const void *hostile_capability(ForetellBytes id) {
+  (void)id;
+  return NULL;
+}
+
+#if BEHAVIOUR == NO_ENTRY
+const ForetellPlugin *another_symbol(void);
+const ForetellPlugin *another_symbol(void) {
+#else
+const ForetellPlugin *foretell_plugin(void);
+const ForetellPlugin *foretell_plugin(void) {
+#endif
+  static ForetellPlugin table;
+  table.size = BEHAVIOUR == SMALL_TABLE ? 16 : sizeof table;
+  table.abi_major = BEHAVIOUR == OTHER_MAJOR ? FORETELL_ABI_MAJOR + 1 : FORETELL_ABI_MAJOR;
+  table.abi_minor = BEHAVIOUR == NEWER_MINOR ? FORETELL_ABI_MINOR + 1 : FORETELL_ABI_MINOR;
+  table.name.data = (const uint8_t *)(BEHAVIOUR == OTHER_NAME ? "stranger" : "hostile");
+  table.name.length = BEHAVIOUR == OTHER_NAME ? 8 : 7;
+  table.version.data = (const uint8_t *)"1.0.0";
+  table.version.length = 5;
+  table.open = hostile_open;
+  table.predict = BEHAVIOUR == NO_PREDICT ? NULL : hostile_predict;
+  table.close = hostile_close;
+  table.capability = hostile_capability;
+  return BEHAVIOUR == NULL_TABLE ? NULL : &table;
+}

@@ -1,0 +1,49 @@
+//! A plugin for tests that does what the record tells it to.
+//!
+//! | mood | what it does |
+//! |---|---|
+//! | `calm` | answers the record's amount, between 0 and 1 |
+//! | `sulky` | fails the batch with an error |
+//! | `furious` | panics |
+//! | `lost` | answers NaN |
+//! | `slow` | sleeps for 10 ms, then is calm |
+
+use std::time::Duration;
+
+use foretell_sdk::{Column, Error, Open, Plugin, Records, Scores};
+
+struct Moody {
+    mood: Column<str>,
+    amount: Column<f64>,
+}
+
+impl Plugin for Moody {
+    type Predictions = Scores;
+
+    fn open(request: &Open<'_>) -> Result<Self, Error> {
+        if request.config().contains("\"panic\":true") {
+            panic!("asked to panic while opening");
+        }
+        Ok(Self { mood: request.column("mood")?, amount: request.column("amount")? })
+    }
+
+    fn predict(&self, records: &Records<'_>, scores: &mut Scores) -> Result<(), Error> {
+        let (moods, amounts) = (records.column(self.mood), records.column(self.amount).values());
+        for (row, &amount) in amounts.iter().enumerate() {
+            match moods.get(row) {
+                Some("calm") => scores.push(amount as f32),
+                Some("sulky") => return Err(Error::invalid(format!("`mood` is `sulky` in row {row}; expected `calm`"))),
+                Some("furious") => panic!("furious in row {row}"),
+                Some("lost") => scores.push(f32::NAN),
+                Some("slow") => {
+                    std::thread::sleep(Duration::from_millis(10));
+                    scores.push(amount as f32);
+                }
+                _ => return Err(Error::invalid("`mood` is missing or unknown")),
+            }
+        }
+        Ok(())
+    }
+}
+
+foretell_sdk::export!(Moody, "moody", "1.0.0");
