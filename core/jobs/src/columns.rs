@@ -1,0 +1,77 @@
+//! From what a manifest asks for to what the store serves, and from what the store serves to what a plugin takes.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{ArrowError, SchemaRef};
+use foretell_runtime::manifest::{FieldType, LABEL_PREFIX, Manifest};
+use foretell_runtime::plugin::Plugin;
+use foretell_store::history::{FieldKind, HistoryBatch, HistoryField, HistorySpec};
+use thiserror::Error;
+
+/// A manifest that asks for what stored records can't give.
+#[derive(Debug, Error)]
+#[error(
+    "plugin `{plugin}` asks for `{field}` of type {kind}, which stored records don't have; use another plugin, or update foretell"
+)]
+pub struct InputError {
+    /// Name of the plugin.
+    pub plugin: String,
+    /// Field of the manifest.
+    pub field: String,
+    /// Its type.
+    pub kind: FieldType,
+}
+
+/// The histories of a manifest as the store serves them, in the manifest's order.
+pub fn history_specs(manifest: &Manifest) -> Result<Vec<HistorySpec>, InputError> {
+    manifest
+        .histories
+        .iter()
+        .map(|history| {
+            let fields =
+                history.fields.iter().map(|name| history_field(manifest, name)).collect::<Result<_, _>>()?;
+            Ok(HistorySpec {
+                name: history.name.clone(),
+                key: history.key.clone(),
+                window: history.window,
+                delay: history.delay,
+                fields,
+            })
+        })
+        .collect()
+}
+
+fn history_field(manifest: &Manifest, name: &str) -> Result<HistoryField, InputError> {
+    let found = manifest.history_field(name).expect("a manifest that was read names fields that it declares");
+    let kind = match found {
+        FieldType::Int64 => FieldKind::Int64,
+        FieldType::Float64 => FieldKind::Float64,
+        FieldType::Bool => FieldKind::Bool,
+        FieldType::Utf8 | FieldType::Category => FieldKind::Utf8,
+        FieldType::Timestamp => FieldKind::Timestamp,
+        FieldType::Image | FieldType::List(_) => {
+            return Err(InputError {
+                plugin: manifest.plugin.name.clone(),
+                field: name.to_owned(),
+                kind: found.clone(),
+            });
+        }
+    };
+    Ok(match name.strip_prefix(LABEL_PREFIX) {
+        Some(label) => HistoryField::Label { name: label.to_owned(), kind },
+        None => HistoryField::Record { name: name.to_owned(), kind },
+    })
+}
+
+/// The manifest's inputs alone, without its history.
+pub(crate) fn inputs(plugin: &Plugin) -> SchemaRef {
+    Arc::new(plugin.manifest().input_schema())
+}
+
+/// Puts a batch of the store together as the plugin takes it: inputs, then history.
+pub(crate) fn assemble(plugin: &Plugin, batch: &HistoryBatch) -> Result<RecordBatch, ArrowError> {
+    let mut columns: Vec<ArrayRef> = batch.records.columns().to_vec();
+    columns.extend(batch.history.iter().map(|list| Arc::new(list.clone()) as ArrayRef));
+    RecordBatch::try_new(plugin.schema().clone(), columns)
+}

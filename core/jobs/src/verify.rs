@@ -1,0 +1,275 @@
+//! Verifying: stored predictions made once more, and compared.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use foretell_runtime::onnx::Runtime;
+use foretell_runtime::plugin::{LoadError, LoadOptions, Plugin};
+use foretell_runtime::registry::{FindError, Registry};
+use foretell_runtime::trust::TrustError;
+use foretell_store::fault::ReadError;
+use foretell_store::lineage::{Model, Run};
+use foretell_store::open::Store;
+use foretell_store::prediction::{Prediction, PredictionFilter};
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::columns::{assemble, history_specs};
+use crate::isolate::{Answer, predict};
+use crate::lineage::{hashes, models, plugin_version, watermarks};
+use crate::score::{ScoreError, check_task, repeat};
+
+/// Predictions that are repeated at once.
+const BATCH_PREDICTIONS: usize = 1_024;
+/// Differences that a report lists one by one.
+const DIFFERENCES_MAX: usize = 20;
+
+/// Why predictions could not be repeated.
+#[derive(Debug, Error)]
+pub enum VerifyError {
+    /// There is no such run.
+    #[error("there is no run {0}; `foretell prediction runs` lists them")]
+    UnknownRun(i64),
+    /// The store could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The plugin of the run is not installed.
+    #[error("run {run}: {source}")]
+    NotInstalled {
+        /// The run.
+        run: i64,
+        /// Why it was not found.
+        source: FindError,
+    },
+    /// A file of the plugin was changed.
+    #[error("run {run}: {source}")]
+    Trust {
+        /// The run.
+        run: i64,
+        /// Which file, with both hashes.
+        source: Box<TrustError>,
+    },
+    /// The plugin could not be loaded.
+    #[error("run {run}: {source}")]
+    Load {
+        /// The run.
+        run: i64,
+        /// Why not.
+        source: Box<LoadError>,
+    },
+    /// What is installed under the name and version of the run is something else.
+    #[error(
+        "run {run} was made with {what} {stored}, and the installed one is {installed}; install the one of the run to verify it"
+    )]
+    Other {
+        /// The run.
+        run: i64,
+        /// Library, manifest, or a model.
+        what: String,
+        /// Hash of the run's.
+        stored: String,
+        /// Hash of the installed one.
+        installed: String,
+    },
+    /// The predictions could not be made again.
+    #[error("run {run}: {source}")]
+    Score {
+        /// The run.
+        run: i64,
+        /// Why not.
+        source: Box<ScoreError>,
+    },
+}
+
+/// What to verify.
+#[derive(Clone, Copy, Debug)]
+pub struct VerifyOptions {
+    /// Only this run; else all.
+    pub run: Option<i64>,
+    /// Predictions at most, spread evenly.
+    pub limit: u32,
+    /// Largest difference that counts as equal.
+    pub tolerance: f64,
+}
+
+/// A prediction that came out differently.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Difference {
+    /// The run.
+    pub run: i64,
+    /// The record.
+    pub record: i64,
+    /// The score that is stored.
+    pub stored: Option<f64>,
+    /// What came out now.
+    pub repeated: Repeated,
+}
+
+/// What came out when a prediction was repeated.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Repeated {
+    /// Another score.
+    Score(f64),
+    /// No score.
+    Refused(String),
+}
+
+/// What verifying found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct VerifyReport {
+    /// Predictions that were repeated.
+    pub predictions: u64,
+    /// Those that came out equal within the tolerance.
+    pub equal: u64,
+    /// Runs that they belong to.
+    pub runs: u64,
+    /// Largest difference of two scores.
+    pub largest_difference: f64,
+    /// The first differences beyond the tolerance.
+    pub differences: Vec<Difference>,
+}
+
+/// Repeats stored predictions with the plugin, the models and the past of their time, and compares scores. `done` is told how
+/// many are compared.
+pub async fn verify(
+    store: &Store,
+    registry: &Registry,
+    runtime: &Arc<Runtime>,
+    options: VerifyOptions,
+    mut done: impl FnMut(u64),
+) -> Result<VerifyReport, VerifyError> {
+    let mut report = VerifyReport::default();
+    for run in runs(store, options.run).await? {
+        let left = u64::from(options.limit).saturating_sub(report.predictions);
+        let predictions = sample(store, &run, left).await?;
+        if predictions.is_empty() {
+            continue;
+        }
+        let plugin = reload(registry, runtime, &run)?;
+        report.runs += 1;
+        for chunk in predictions.chunks(BATCH_PREDICTIONS) {
+            let answers = again(store, &plugin, &run, chunk)
+                .await
+                .map_err(|error| VerifyError::Score { run: run.id, source: Box::new(error) })?;
+            for prediction in chunk {
+                let answer =
+                    answers.iter().find(|(id, _)| *id == prediction.record_id).map(|(_, answer)| answer);
+                compare(&mut report, prediction, answer, options.tolerance);
+            }
+            done(report.predictions);
+        }
+    }
+    Ok(report)
+}
+
+/// The run that is asked for, or all, the latest first.
+async fn runs(store: &Store, run: Option<i64>) -> Result<Vec<Run>, VerifyError> {
+    match run {
+        Some(id) => Ok(vec![store.run(id).await?.ok_or(VerifyError::UnknownRun(id))?]),
+        None => Ok(store.runs(None).await?),
+    }
+}
+
+/// At most `limit` predictions of a run, spread evenly over its records.
+async fn sample(store: &Store, run: &Run, limit: u64) -> Result<Vec<Prediction>, ReadError> {
+    let mut sample = Vec::new();
+    let page = |after, rows| store.predictions(PredictionFilter::Run { run_id: run.id, after }, rows);
+    if store.count_predictions(run.id).await? <= limit {
+        return page(None, u32::try_from(limit).unwrap_or(u32::MAX)).await;
+    }
+    let mut next = page(None, 1).await?.pop();
+    let first = next.as_ref().map_or(0, |prediction| prediction.record_id);
+    let stride = (run.record_watermark - first) / i64::try_from(limit).unwrap_or(i64::MAX).max(1);
+    while let Some(prediction) = next.take()
+        && (sample.len() as u64) < limit
+    {
+        // The record before the one where the next stride begins.
+        let after = first + stride * (sample.len() as i64 + 1) - 1;
+        next = page(Some(after.max(prediction.record_id)), 1).await?.pop();
+        sample.push(prediction);
+    }
+    Ok(sample)
+}
+
+fn compare(report: &mut VerifyReport, prediction: &Prediction, answer: Option<&Answer>, tolerance: f64) {
+    report.predictions += 1;
+    let repeated = match answer {
+        Some(Answer::Number(number)) => {
+            let number = f64::from(*number);
+            let difference = prediction.score.map_or(f64::INFINITY, |stored| (stored - number).abs());
+            report.largest_difference = report.largest_difference.max(difference);
+            if difference <= tolerance {
+                report.equal += 1;
+                return;
+            }
+            Repeated::Score(number)
+        }
+        Some(Answer::Refused { reason, .. }) => Repeated::Refused(reason.clone()),
+        None => Repeated::Refused("its payload does not fit the plugin's inputs any more".to_owned()),
+    };
+    if report.differences.len() < DIFFERENCES_MAX {
+        report.differences.push(Difference {
+            run: prediction.run_id,
+            record: prediction.record_id,
+            stored: prediction.score,
+            repeated,
+        });
+    }
+}
+
+async fn again(
+    store: &Store,
+    plugin: &Plugin,
+    run: &Run,
+    predictions: &[Prediction],
+) -> Result<Vec<(i64, Answer)>, ScoreError> {
+    check_task(plugin.manifest())?;
+    let ids: Vec<i64> = predictions.iter().map(|prediction| prediction.record_id).collect();
+    let batch = repeat(store, plugin, &history_specs(plugin.manifest())?, &ids, watermarks(run)).await?;
+    let answers = predict(plugin, &assemble(plugin, &batch)?)?;
+    Ok(batch.ids.into_iter().zip(answers).collect())
+}
+
+/// Loads the plugin, models and settings of a run, and makes sure that they are the same to the byte.
+fn reload(registry: &Registry, runtime: &Arc<Runtime>, run: &Run) -> Result<Plugin, VerifyError> {
+    let title = format!("{}@{}", run.plugin.name, run.plugin.version);
+    let installed =
+        registry.find(&title).map_err(|source| VerifyError::NotInstalled { run: run.id, source })?;
+    let trust = |error| VerifyError::Trust { run: run.id, source: Box::new(error) };
+    let mut verified = registry.verify(&installed).map_err(trust)?;
+    for model in &run.models {
+        let own = verified.models().iter().find(|own| own.name == model.name);
+        if own.is_none_or(|own| own.hash.to_string() != model.hash) {
+            let expected = model.hash.parse().ok();
+            verified = verified.with_model(&model.name, Path::new(&model.file), expected).map_err(trust)?;
+        }
+    }
+    let config = serde_json::from_str(&run.config).unwrap_or_default();
+    let plugin = Plugin::load(runtime, verified, &LoadOptions { config, sessions: 1 })
+        .map_err(|error| VerifyError::Load { run: run.id, source: Box::new(error) })?;
+    let (found, found_models) = (plugin_version(&plugin), models(&plugin));
+    let other = |what: String, stored: &str, installed: &str| VerifyError::Other {
+        run: run.id,
+        what,
+        stored: stored.to_owned(),
+        installed: installed.to_owned(),
+    };
+    if found.library_hash != run.plugin.library_hash {
+        return Err(other("library".to_owned(), &run.plugin.library_hash, &found.library_hash));
+    }
+    if found.manifest_hash != run.plugin.manifest_hash {
+        return Err(other("manifest".to_owned(), &run.plugin.manifest_hash, &found.manifest_hash));
+    }
+    match difference(&run.models, &found_models) {
+        Some((name, stored, installed)) => Err(other(format!("model `{name}`"), stored, installed)),
+        None => Ok(plugin),
+    }
+}
+
+/// The first model slot whose hash differs.
+fn difference<'a>(stored: &'a [Model], found: &'a [Model]) -> Option<(&'a str, &'a str, &'a str)> {
+    let pairs = hashes(stored).into_iter().zip(hashes(found));
+    let mut different = pairs.filter(|(stored, found)| stored != found);
+    different.next().map(|(stored, found)| (stored.0, stored.1, found.1))
+}

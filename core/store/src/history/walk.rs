@@ -1,0 +1,225 @@
+//! The batch path: through a domain in time order, with the current windows in memory.
+//!
+//! Three things go on at once: SQLite reads a chunk, the one before it is decoded, and the one before that is given its
+//! history by whoever calls [`Walk::next`]. The channels between them are short, so a slow consumer holds the reading
+//! up instead of filling the memory.
+//!
+//! **Invariant:** memory depends on what the windows hold, never on how much is stored. An entity without events in
+//! its longest window is forgotten.
+
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+
+use super::batch::Assembly;
+use super::chunk::Chunk;
+use super::column::Limits;
+use super::entities::{Entities, Slot};
+use super::past::Feed;
+use super::plan::{Key, Plan};
+use super::scan::{Range, Scan, Scanned, watermarks};
+use super::{HistoryBatch, HistoryError, HistoryErrorKind, HistorySpec, Watermarks};
+use crate::fault::ReadContext;
+use crate::open::Store;
+use crate::time::Micros;
+
+/// A good number of records for one batch.
+pub const BATCH_ROWS: usize = 4_096;
+
+/// Records in one batch, at most.
+pub const BATCH_ROWS_MAX: usize = 65_536;
+
+/// Records whose entities are read ahead together.
+const TOUCH_ROWS: usize = 16;
+
+/// What a [`Walk`] goes through, and what it gives.
+#[derive(Clone, Debug)]
+pub struct WalkOptions {
+    /// The domain of the records.
+    pub domain: String,
+    /// The input fields. Those that are not nullable are required of every record.
+    pub inputs: SchemaRef,
+    /// The past that goes with each record.
+    pub specs: Vec<HistorySpec>,
+    /// Gives records from this time on; `None`: from the first one.
+    pub from: Option<Micros>,
+    /// Gives records before this time; `None`: up to the last one.
+    pub to: Option<Micros>,
+    /// Which records of that time to give.
+    pub wanted: Wanted,
+    /// Records in one batch, from 1 to [`BATCH_ROWS_MAX`]. Batches may be smaller: when payloads or histories are
+    /// large, when few records are wanted, and at the beginning and the end.
+    pub batch_rows: usize,
+    /// What the history may see; `None`: what is stored when the walk begins. Records that arrive later may still be
+    /// given, but are in nobody's past.
+    pub watermarks: Option<Watermarks>,
+}
+
+impl WalkOptions {
+    /// All records of a domain, in batches of [`BATCH_ROWS`].
+    pub fn new(domain: impl Into<String>, inputs: SchemaRef, specs: Vec<HistorySpec>) -> Self {
+        Self {
+            domain: domain.into(),
+            inputs,
+            specs,
+            from: None,
+            to: None,
+            wanted: Wanted::All,
+            batch_rows: BATCH_ROWS,
+            watermarks: None,
+        }
+    }
+}
+
+/// Which records a [`Walk`] gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// All of them.
+    All,
+    /// Those without a prediction in any of these runs, and without a reject: what a run that was interrupted has still
+    /// to do. If everything up to some time is done, the walk begins there.
+    Unscored {
+        /// The ids of the runs.
+        runs: Vec<i64>,
+    },
+}
+
+/// Records with their past, in the order of (event time, id).
+///
+/// A walk reads ahead on the current Tokio runtime, which must be there when it is made. Dropping it ends the reading.
+#[derive(Debug)]
+pub struct Walk {
+    domain: String,
+    plan: Arc<Plan>,
+    watermarks: Watermarks,
+    scan: Scan,
+    /// One for each of [`Plan::keys`].
+    entities: Vec<Entities>,
+    /// The chunk at hand.
+    current: Option<Current>,
+    /// Items of each list in the last batch: the next one is likely to need as many.
+    items: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Current {
+    scanned: Scanned<Chunk>,
+    /// For each key, the entity of each record.
+    slots: Vec<Vec<Option<Slot>>>,
+    /// The first record that was not dealt with.
+    row: usize,
+}
+
+impl Walk {
+    /// Begins a walk.
+    ///
+    /// Fails if the specs or the input fields contradict themselves or each other, and if the database cannot be read.
+    pub async fn new(store: &Store, options: WalkOptions) -> Result<Self, HistoryError> {
+        let domain = options.domain.clone();
+        Self::begin(store, options).await.map_err(|kind| kind.of(&domain))
+    }
+
+    async fn begin(store: &Store, options: WalkOptions) -> Result<Self, HistoryErrorKind> {
+        let plan = Arc::new(Plan::new(&options.inputs, &options.specs)?);
+        let mut connection = store.readers().acquire().await.while_reading(|| "records".to_owned())?;
+        let watermarks = match options.watermarks {
+            Some(watermarks) => watermarks,
+            None => watermarks(&mut connection).await?,
+        };
+        let range = Range {
+            domain: options.domain.clone(),
+            from: options.from,
+            to: options.to,
+            unscored_by: match options.wanted {
+                Wanted::All => None,
+                Wanted::Unscored { runs } => Some(runs),
+            },
+            rows_max: options.batch_rows.clamp(1, BATCH_ROWS_MAX),
+        };
+        Ok(Self {
+            domain: options.domain,
+            scan: Scan::start(connection, Arc::clone(&plan), range, watermarks.label)?,
+            watermarks,
+            entities: plan.keys.iter().map(|_| Entities::default()).collect(),
+            current: None,
+            items: vec![0; plan.lists.len()],
+            plan,
+        })
+    }
+
+    /// What the history of this walk can see. Stored with a run, it makes the run repeatable.
+    pub fn watermarks(&self) -> Watermarks {
+        self.watermarks
+    }
+
+    /// The next batch, or `None` after the last one. A batch may hold nothing but rejects.
+    pub async fn next(&mut self) -> Result<Option<HistoryBatch>, HistoryError> {
+        loop {
+            let mut current = match self.current.take() {
+                Some(current) => current,
+                None => match self.scan.next().await.map_err(|kind| kind.of(&self.domain))? {
+                    Some(scanned) => self.begin_chunk(scanned),
+                    None => return Ok(None),
+                },
+            };
+            let batch = self.pass(&mut current);
+            if current.row < current.scanned.chunk.ids.len() {
+                self.current = Some(current);
+            }
+            if !batch.ids.is_empty() || !batch.rejects.is_empty() {
+                return Ok(Some(batch));
+            }
+        }
+    }
+
+    fn begin_chunk(&mut self, scanned: Scanned<Chunk>) -> Current {
+        let chunk = &scanned.chunk;
+        let find = |(key, entities): (&Key, &mut Entities)| {
+            entities.find(key, (0..chunk.ids.len()).map(|row| chunk.key(key, row)), chunk.times[0])
+        };
+        let slots = self.plan.keys.iter().zip(&mut self.entities).map(find).collect();
+        Current { scanned, slots, row: 0 }
+    }
+
+    /// Goes on through the current chunk, until its end or until the batch is full.
+    fn pass(&mut self, current: &mut Current) -> HistoryBatch {
+        let Current { scanned: Scanned { chunk, wanted }, slots, row } = current;
+        let Self { plan, entities, .. } = self;
+        let feeds: Vec<Vec<Feed<'_>>> = plan.keys.iter().map(|key| chunk.feeds(key)).collect();
+        let mut batch = Assembly::new(plan, chunk, Limits::default(), &self.items);
+        while *row < chunk.ids.len() {
+            if row.is_multiple_of(TOUCH_ROWS) {
+                touch(entities, slots, *row);
+            }
+            let time = chunk.times[*row];
+            for (index, key) in plan.keys.iter().enumerate() {
+                if let Some(slot) = slots[index][*row] {
+                    entities[index].past_mut(slot).advance(key, time);
+                }
+            }
+            if wanted[*row] && !batch.add(*row, |key| slots[key][*row].map(|slot| entities[key].past(slot))) {
+                break;
+            }
+            // Only now: a record is not part of its own past.
+            if chunk.ids[*row] <= self.watermarks.record {
+                for (index, key) in plan.keys.iter().enumerate() {
+                    if let Some(slot) = slots[index][*row] {
+                        entities[index].past_mut(slot).push(key, &feeds[index], *row, time);
+                    }
+                }
+            }
+            *row += 1;
+        }
+        self.items = batch.items();
+        batch.finish()
+    }
+}
+
+/// Reads ahead what the next records will need of their entities, so that the waits for the memory overlap.
+fn touch(entities: &[Entities], slots: &[Vec<Option<Slot>>], row: usize) {
+    for (entities, slots) in entities.iter().zip(slots) {
+        let next = &slots[row..slots.len().min(row + TOUCH_ROWS)];
+        let sum = next.iter().flatten().fold(0, |sum, slot| sum ^ entities.past(*slot).touch());
+        std::hint::black_box(sum); // otherwise the reads would be left out
+    }
+}

@@ -1,0 +1,609 @@
+//! The past of records, as the definition in the docs of `history` reads it.
+//!
+//! `expected` below is that definition, written down as plainly as it goes: for each record, look at every other one.
+//! The property test holds both ways of the store against it.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, ListArray};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_select::concat::concat_batches;
+use foretell_store::history::{
+    FieldKind, HistoryBatch, HistoryErrorKind, HistoryField, HistorySpec, Walk, WalkOptions, Wanted,
+    Watermarks, arrow_type, lookup,
+};
+use foretell_store::label::{Label, NewLabel};
+use foretell_store::lineage::{NewRun, PluginVersion};
+use foretell_store::open::Store;
+use foretell_store::prediction::NewPrediction;
+use foretell_store::record::{
+    Appender, LabelValue, NewRecord, NewRecordLabel, Reject, SourceInfo, SourceKind,
+};
+use proptest::prelude::*;
+use proptest::sample::{Index, subsequence};
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+const DOMAIN: &str = "shop";
+const KEYS: [&str; 2] = ["customer", "branch"];
+const LABELS: [&str; 2] = ["returned", "class"];
+
+/// A store with records, and what was put into it.
+struct Shop {
+    store: Store,
+    ids: Vec<i64>,
+    _directory: TempDir,
+}
+
+impl Shop {
+    /// Appends each batch in a transaction of its own; ids are in the order of the records.
+    async fn open(batches: Vec<Vec<Order>>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::create_or_open(directory.path().join("shop.db")).await.unwrap();
+        let mut shop = Self { store, ids: Vec::new(), _directory: directory };
+        for orders in batches {
+            shop.append(&orders).await;
+        }
+        shop
+    }
+
+    async fn append(&mut self, orders: &[Order]) {
+        let source = SourceInfo { kind: SourceKind::Live, name: "till".into(), hash: None, mapping: None };
+        let keys = KEYS.map(str::to_owned).to_vec();
+        let mut appender = Appender::begin(&self.store, DOMAIN, keys, source).await.unwrap();
+        let outcomes = appender.append(orders.iter().map(Order::record).collect()).await.unwrap();
+        self.ids.extend(outcomes.iter().map(|outcome| outcome.record_id()));
+    }
+
+    async fn lookup(&self, specs: &[HistorySpec], ids: &[i64]) -> HistoryBatch {
+        lookup(&self.store, DOMAIN, &inputs(), specs, ids, None).await.unwrap()
+    }
+
+    async fn walk(&self, options: WalkOptions) -> Vec<HistoryBatch> {
+        let mut walk = Walk::new(&self.store, options).await.unwrap();
+        let mut batches = Vec::new();
+        while let Some(batch) = walk.next().await.unwrap() {
+            batches.push(batch);
+        }
+        batches
+    }
+
+    /// A run that has dealt with these records.
+    async fn run(&self, predicted: &[i64], rejected: &[i64]) -> i64 {
+        let text = || "x".to_owned();
+        let plugin = PluginVersion {
+            name: text(),
+            version: text(),
+            domain: DOMAIN.into(),
+            task: text(),
+            library_hash: text(),
+            manifest_hash: text(),
+            manifest: text(),
+        };
+        let plugin_version_id = self.store.plugin_version(&plugin).await.unwrap();
+        let run = NewRun {
+            plugin_version_id,
+            model_ids: vec![],
+            config: "{}".into(),
+            onnxruntime: text(),
+            threads: 1,
+            program: text(),
+            author: text(),
+            selection: "{}".into(),
+        };
+        let run = self.store.begin_run(&run).await.unwrap();
+        let predictions: Vec<_> = predicted
+            .iter()
+            .map(|id| NewPrediction { record_id: *id, score: Some(0.5), label: None, output: None })
+            .collect();
+        let rejects: Vec<_> = rejected
+            .iter()
+            .map(|id| Reject { record_id: Some(*id), reason: "test".into(), ..Reject::default() })
+            .collect();
+        self.store.write_predictions(run, &predictions, &rejects).await.unwrap();
+        run
+    }
+}
+
+/// A record to be stored.
+#[derive(Clone, Debug)]
+struct Order {
+    time: i64,
+    keys: [Option<String>; 2],
+    fields: Map<String, Value>,
+    labels: Vec<(&'static str, LabelValue, i64)>,
+}
+
+impl Order {
+    /// An order of customer `a`.
+    fn at(time: i64, fields: Value) -> Self {
+        let Value::Object(fields) = fields else { panic!("fields are an object") };
+        Self { time, keys: [Some("a".into()), None], fields, labels: Vec::new() }
+    }
+
+    fn label(mut self, name: &'static str, value: LabelValue, known_at: i64) -> Self {
+        self.labels.push((name, value, known_at));
+        self
+    }
+
+    fn payload(&self) -> Value {
+        let keys = KEYS.iter().zip(&self.keys).filter_map(|(name, value)| Some((*name, value.as_ref()?)));
+        let keys = keys.map(|(name, value)| (name.to_owned(), json!(value)));
+        Value::Object(keys.chain(self.fields.clone()).collect())
+    }
+
+    fn record(&self) -> NewRecord {
+        let label = |(name, value, known_at): &(&str, LabelValue, i64)| NewRecordLabel {
+            name: (*name).into(),
+            value: value.clone(),
+            known_at: *known_at,
+        };
+        NewRecord {
+            external_id: None,
+            event_time: self.time,
+            payload: self.payload().to_string(),
+            keys: self.keys.to_vec(),
+            labels: self.labels.iter().map(label).collect(),
+        }
+    }
+}
+
+fn inputs() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("event_time", DataType::Timestamp(TimeUnit::Microsecond, None), false),
+        Field::new("customer", DataType::Utf8, true),
+        Field::new("amount", DataType::Float64, false),
+    ]))
+}
+
+fn spec(window: i64, delay: i64, fields: Vec<HistoryField>) -> HistorySpec {
+    HistorySpec { name: "past".into(), key: "customer".into(), window, delay, fields }
+}
+
+fn field(name: &str, kind: FieldKind) -> HistoryField {
+    HistoryField::Record { name: name.into(), kind }
+}
+
+fn label(name: &str, kind: FieldKind) -> HistoryField {
+    HistoryField::Label { name: name.into(), kind }
+}
+
+/// A past event as plain values: its time, then the fields.
+type Event = (i64, Vec<Value>);
+
+fn events(list: &ListArray, row: usize) -> Vec<Event> {
+    let items = list.value(row);
+    let items = items.as_struct();
+    let times = items.column(0).as_primitive::<TimestampMicrosecondType>();
+    let fields = |index| items.columns()[1..].iter().map(|column| plain(column, index)).collect();
+    (0..items.len()).map(|index| (times.value(index), fields(index))).collect()
+}
+
+fn plain(column: &dyn Array, index: usize) -> Value {
+    match column.data_type() {
+        _ if column.is_null(index) => Value::Null,
+        DataType::Int64 => json!(column.as_primitive::<Int64Type>().value(index)),
+        DataType::Float64 => json!(column.as_primitive::<Float64Type>().value(index)),
+        DataType::Boolean => json!(column.as_boolean().value(index)),
+        DataType::Utf8 => json!(column.as_string::<i32>().value(index)),
+        _ => json!(column.as_primitive::<TimestampMicrosecondType>().value(index)),
+    }
+}
+
+fn times(list: &ListArray, row: usize) -> Vec<i64> {
+    events(list, row).into_iter().map(|(time, _)| time).collect()
+}
+
+/// Both ways, which must agree; rows in the order of (event time, id).
+async fn both(shop: &Shop, spec: HistorySpec) -> HistoryBatch {
+    let batches = shop.walk(WalkOptions::new(DOMAIN, inputs(), vec![spec.clone()])).await;
+    let [batch] = batches.try_into().expect("few records make one batch");
+    let rejected = batch.rejects.iter().filter_map(|reject| reject.record_id);
+    let ids: Vec<i64> = rejected.chain(batch.ids.iter().copied()).collect();
+    assert_eq!(shop.lookup(&[spec], &ids).await, batch);
+    batch
+}
+
+#[tokio::test]
+async fn a_window_is_open_at_its_far_end_and_closed_at_its_near_end() {
+    let orders = [0, 1, 60, 61, 100].map(|time| Order::at(time, json!({ "amount": 1 })));
+    let shop = Shop::open(vec![orders.to_vec()]).await;
+    let batch = both(&shop, spec(100, 40, vec![])).await;
+    // At 100 the window is (0, 60]: 0 is out, 60 is in, 61 is out.
+    assert_eq!(times(&batch.history[0], 4), [1, 60]);
+    assert_eq!(times(&batch.history[0], 3), [0, 1]);
+}
+
+#[tokio::test]
+async fn records_at_the_same_time_are_ordered_by_id_and_none_is_in_its_own_past() {
+    let orders = [1.0, 2.0, 3.0].map(|amount| Order::at(10, json!({ "amount": amount })));
+    let shop = Shop::open(vec![orders.to_vec()]).await;
+    let batch = both(&shop, spec(5, 0, vec![field("amount", FieldKind::Float64)])).await;
+    assert_eq!(batch.ids, shop.ids);
+    assert_eq!(events(&batch.history[0], 0), []);
+    assert_eq!(events(&batch.history[0], 1), [(10, vec![json!(1.0)])]);
+    assert_eq!(events(&batch.history[0], 2), [(10, vec![json!(1.0)]), (10, vec![json!(2.0)])]);
+}
+
+#[tokio::test]
+async fn a_label_counts_from_the_moment_it_is_known_until_a_later_one_overrules_it() {
+    let order = |time| Order::at(time, json!({ "amount": 1 }));
+    let first = order(0)
+        .label("returned", LabelValue::Bool(false), 30)
+        .label("returned", LabelValue::Bool(true), 20)
+        .label("returned", LabelValue::Bool(true), 30);
+    let shop = Shop::open(vec![vec![first, order(19), order(20), order(29), order(30)]]).await;
+    let batch = both(&shop, spec(100, 0, vec![label("returned", FieldKind::Bool)])).await;
+    let known = |row| events(&batch.history[0], row)[0].1[0].clone();
+    assert_eq!(known(1), Value::Null);
+    assert_eq!(known(2), json!(true), "known at exactly the time of the record");
+    assert_eq!(known(3), json!(true));
+    assert_eq!(known(4), json!(true), "at the same time the later id holds");
+
+    let overruling = NewLabel {
+        record_id: shop.ids[0],
+        name: "returned".into(),
+        value: LabelValue::Bool(false),
+        known_at: 25,
+        source: "review".into(),
+    };
+    shop.store.add_labels(&[overruling]).await.unwrap();
+    let batch = both(&shop, spec(100, 0, vec![label("returned", FieldKind::Bool)])).await;
+    let known: Vec<Value> = (1..5).map(|row| events(&batch.history[0], row)[0].1[0].clone()).collect();
+    assert_eq!(known, [Value::Null, json!(true), json!(false), json!(true)]);
+}
+
+#[tokio::test]
+async fn a_late_arrival_changes_the_past_of_later_records_except_under_watermarks() {
+    let order = |time| Order::at(time, json!({ "amount": time }));
+    let mut shop = Shop::open(vec![vec![order(10), order(30)]]).await;
+    let options = WalkOptions::new(DOMAIN, inputs(), vec![spec(100, 0, vec![])]);
+    let watermarks = Walk::new(&shop.store, options.clone()).await.unwrap().watermarks();
+    let before = shop.walk(options.clone()).await;
+
+    shop.append(&[order(20)]).await;
+    let after = both(&shop, spec(100, 0, vec![])).await;
+    assert_eq!(after.event_times, [10, 20, 30]);
+    assert_eq!(times(&after.history[0], 2), [10, 20]);
+
+    let again = shop.walk(WalkOptions { watermarks: Some(watermarks), ..options }).await;
+    assert_eq!(times(&again[0].history[0], 2), [10], "as before the late arrival");
+    assert_eq!(times(&before[0].history[0], 1), [10]);
+    let ids = &after.ids;
+    let online =
+        lookup(&shop.store, DOMAIN, &inputs(), &[spec(100, 0, vec![])], ids, Some(watermarks)).await.unwrap();
+    assert_eq!(online, again[0]);
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_set_aside_and_is_a_null_in_the_past_of_others() {
+    let orders = vec![
+        Order::at(1, json!({ "amount": "many", "items": 3 })),
+        Order::at(2, json!({ "items": 5.5 })),
+        Order::at(3, json!({ "amount": null, "items": 7.0 })),
+        Order::at(4, json!({ "amount": "57.16", "items": "2" })),
+        Order::at(5, json!({ "amount": 1, "items": [1] })),
+    ];
+    let shop = Shop::open(vec![orders]).await;
+    let fields = vec![field("amount", FieldKind::Float64), field("items", FieldKind::Int64)];
+    let batch = both(&shop, spec(100, 0, fields)).await;
+
+    assert_eq!(batch.event_times, [4, 5]);
+    let reasons: Vec<_> = batch
+        .rejects
+        .iter()
+        .map(|reject| (reject.record_id.unwrap(), reject.field.as_deref().unwrap(), reject.reason.as_str()))
+        .collect();
+    let missing = "expected a number, found nothing";
+    let misfit = "expected a number, found `\"many\"`";
+    assert_eq!(
+        reasons,
+        [(shop.ids[0], "amount", misfit), (shop.ids[1], "amount", missing), (shop.ids[2], "amount", missing)]
+    );
+    let past = [
+        (1, vec![Value::Null, json!(3)]),
+        (2, vec![Value::Null, Value::Null]),
+        (3, vec![Value::Null, json!(7)]),
+        (4, vec![json!(57.16), json!(2)]),
+    ];
+    assert_eq!(events(&batch.history[0], 1), past);
+}
+
+#[tokio::test]
+async fn input_fields_come_in_the_order_of_the_schema_with_the_time_of_the_record() {
+    let order = Order::at(7, json!({ "amount": 2.5, "event_time": 1 }));
+    let shop = Shop::open(vec![vec![order]]).await;
+    let batch = both(&shop, spec(5, 0, vec![])).await;
+    assert_eq!(batch.records.schema(), inputs());
+    let row: Vec<Value> = batch.records.columns().iter().map(|column| plain(column, 0)).collect();
+    assert_eq!(row, [json!(7), json!("a"), json!(2.5)]);
+}
+
+#[tokio::test]
+async fn a_walk_without_specs_or_inputs_still_counts_records() {
+    let shop = Shop::open(vec![(0..5).map(|time| Order::at(time, json!({}))).collect()]).await;
+    let mut options = WalkOptions::new(DOMAIN, Arc::new(Schema::empty()), vec![]);
+    (options.from, options.to, options.batch_rows) = (Some(1), Some(4), 2);
+    let batches = shop.walk(options).await;
+    let rows: Vec<usize> = batches.iter().map(|batch| batch.records.num_rows()).collect();
+    assert_eq!(rows, [2, 1]);
+}
+
+#[tokio::test]
+async fn specs_that_contradict_themselves_are_refused() {
+    let shop = Shop::open(vec![]).await;
+    let amount = |kind| field("amount", kind);
+    let cases = [
+        (spec(10, 10, vec![]), "Window"),
+        (spec(10, -1, vec![]), "Window"),
+        (spec(10, 0, vec![field("event_time", FieldKind::Timestamp)]), "Reserved"),
+        (spec(10, 0, vec![amount(FieldKind::Float64), amount(FieldKind::Float64)]), "Repeated"),
+        (spec(10, 0, vec![amount(FieldKind::Int64)]), "FieldType"),
+        (HistorySpec { key: "amount".into(), ..spec(10, 0, vec![]) }, "FieldType"),
+    ];
+    for (spec, expected) in cases {
+        let online =
+            lookup(&shop.store, DOMAIN, &inputs(), std::slice::from_ref(&spec), &[], None).await.unwrap_err();
+        let batch = Walk::new(&shop.store, WalkOptions::new(DOMAIN, inputs(), vec![spec])).await.unwrap_err();
+        for error in [online, batch] {
+            assert!(format!("{:?}", error.kind).starts_with(expected), "{error:?}");
+        }
+    }
+    let missing = lookup(&shop.store, DOMAIN, &inputs(), &[], &[1], None).await.unwrap_err();
+    assert!(matches!(missing.kind, HistoryErrorKind::NoRecord(1)), "{missing:?}");
+}
+
+/// A record as it is stored, for the plain reading of the definition.
+struct Stored {
+    id: i64,
+    order: Order,
+    labels: Vec<Label>,
+}
+
+/// The list of `record`, by the definition.
+fn expected(
+    all: &[Stored],
+    record: &Stored,
+    spec: &HistorySpec,
+    watermarks: Option<Watermarks>,
+) -> Vec<Event> {
+    let key = KEYS.iter().position(|key| *key == spec.key).unwrap();
+    let t = record.order.time;
+    let mut past: Vec<&Stored> = all
+        .iter()
+        .filter(|event| event.order.keys[key].is_some() && event.order.keys[key] == record.order.keys[key])
+        .filter(|event| (event.order.time, event.id) < (t, record.id))
+        .filter(|event| t - spec.window < event.order.time && event.order.time <= t - spec.delay)
+        .filter(|event| watermarks.is_none_or(|watermarks| event.id <= watermarks.record))
+        .collect();
+    past.sort_by_key(|event| (event.order.time, event.id));
+    let value = |event: &Stored, field: &HistoryField| match field {
+        HistoryField::Record { name, kind } => {
+            event.order.payload().get(name).map_or(Value::Null, |v| fit(v, *kind))
+        }
+        HistoryField::Label { name, kind } => event
+            .labels
+            .iter()
+            .filter(|label| label.name == *name && label.known_at <= t)
+            .filter(|label| watermarks.is_none_or(|watermarks| label.id <= watermarks.label))
+            .max_by_key(|label| (label.known_at, label.id))
+            .map_or(Value::Null, |label| fit_label(&label.value, *kind)),
+    };
+    past.into_iter()
+        .map(|event| (event.order.time, spec.fields.iter().map(|field| value(event, field)).collect()))
+        .collect()
+}
+
+fn fit(value: &Value, kind: FieldKind) -> Value {
+    match kind {
+        FieldKind::Float64 => json!(value.as_f64()),
+        FieldKind::Int64 | FieldKind::Timestamp => json!(value.as_i64()),
+        FieldKind::Bool => json!(value.as_bool()),
+        FieldKind::Utf8 => match value {
+            Value::Bool(_) | Value::Number(_) => json!(value.to_string()),
+            value => json!(value.as_str()),
+        },
+    }
+}
+
+fn fit_label(value: &LabelValue, kind: FieldKind) -> Value {
+    match (kind, value) {
+        (FieldKind::Bool, LabelValue::Bool(value)) => json!(value),
+        (FieldKind::Int64 | FieldKind::Timestamp, LabelValue::Bool(value)) => json!(i64::from(*value)),
+        (FieldKind::Float64, value) => json!(value.as_number()),
+        (FieldKind::Utf8, LabelValue::Text(value)) => json!(value),
+        _ => Value::Null,
+    }
+}
+
+/// What the property test puts in and asks for.
+#[derive(Clone, Debug)]
+struct Case {
+    batches: Vec<Vec<Order>>,
+    later_labels: Vec<(Index, &'static str, LabelValue, i64)>,
+    specs: Vec<HistorySpec>,
+    from: Option<i64>,
+    to: Option<i64>,
+    done: Option<(Vec<Index>, Vec<Index>)>,
+    watermarks: Option<(Index, Index)>,
+    batch_rows: usize,
+}
+
+fn label_value() -> impl Strategy<Value = LabelValue> {
+    prop_oneof![
+        3 => any::<bool>().prop_map(LabelValue::Bool),
+        1 => label_number().prop_map(LabelValue::Number),
+        1 => "[a-b\\n\",é ]{0,3}".prop_map(LabelValue::Text),
+    ]
+}
+
+/// A number of a size that is read back exactly, with all its digits.
+fn label_number() -> impl Strategy<Value = f64> {
+    let powers = prop_oneof![Just(0), -190..190];
+    (-2.0..2.0, powers).prop_map(|(number, power): (f64, i32)| number * 2_f64.powi(power))
+}
+
+fn payload_fields() -> impl Strategy<Value = Map<String, Value>> {
+    let number = (proptest::num::f64::NORMAL | proptest::num::f64::ZERO).prop_map(|v| json!(v));
+    let amount = prop_oneof![12 => number, 1 => Just(json!("many")), 1 => Just(Value::Null)];
+    let items = prop_oneof![any::<i64>().prop_map(|v| json!(v)), Just(json!(0.5)), Just(Value::Null)];
+    let note = prop_oneof!["[a-c\\n\"é]{0,4}".prop_map(|v| json!(v)), Just(json!(7)), Just(json!([1]))];
+    let urgent = prop_oneof![any::<bool>().prop_map(|v| json!(v)), Just(json!("yes"))];
+    let seen = prop_oneof![(-9_i64..9).prop_map(|v| json!(v)), Just(json!("when"))];
+    let all = (amount, items, note, urgent, seen).prop_map(|(amount, items, note, urgent, seen)| {
+        vec![("amount", amount), ("items", items), ("note", note), ("urgent", urgent), ("seen", seen)]
+    });
+    let some =
+        all.prop_flat_map(|fields| (subsequence(fields[1..].to_vec(), 0..=4), Just(fields[0].clone())));
+    some.prop_map(|(mut fields, amount)| {
+        fields.push(amount);
+        fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    })
+}
+
+fn order() -> impl Strategy<Value = Order> {
+    let key = || proptest::option::weighted(0.8, "[ab\"é]".prop_map(String::from));
+    let label = (proptest::sample::select(LABELS.to_vec()), label_value(), -10_i64..40);
+    (0_i64..60, [key(), key()], payload_fields(), proptest::collection::vec(label, 0..4)).prop_map(
+        |(time, keys, fields, labels)| {
+            let labels = labels.into_iter().map(|(name, value, later)| (name, value, time + later)).collect();
+            Order { time, keys, fields, labels }
+        },
+    )
+}
+
+fn history_spec() -> impl Strategy<Value = HistorySpec> {
+    let kinds = || {
+        let kinds =
+            [FieldKind::Int64, FieldKind::Float64, FieldKind::Bool, FieldKind::Utf8, FieldKind::Timestamp];
+        proptest::sample::select(kinds.to_vec())
+    };
+    let fields = vec![
+        field("amount", FieldKind::Float64),
+        field("items", FieldKind::Int64),
+        field("note", FieldKind::Utf8),
+        field("urgent", FieldKind::Bool),
+        field("seen", FieldKind::Timestamp),
+    ];
+    let window = (1_i64..50).prop_flat_map(|window| (Just(window), prop_oneof![Just(0), 0..window]));
+    let fields = (subsequence(fields, 0..=5), subsequence(LABELS.to_vec(), 0..=2), kinds());
+    (proptest::sample::select(KEYS.to_vec()), window, fields).prop_map(
+        |(key, (window, delay), (mut fields, labels, kind))| {
+            fields.extend(labels.into_iter().map(|name| label(name, kind)));
+            HistorySpec { name: "past".into(), key: key.into(), window, delay, fields }
+        },
+    )
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    use proptest::collection::vec;
+    use proptest::option::of;
+    let later = (any::<Index>(), proptest::sample::select(LABELS.to_vec()), label_value(), -10_i64..99);
+    let done = (vec(any::<Index>(), 0..40), vec(any::<Index>(), 0..9));
+    let orders = vec(vec(order(), 0..40), 1..4);
+    let range = (of(-5_i64..70), of(-5_i64..70));
+    let ask = (vec(history_spec(), 1..4), range, of(done), of((any::<Index>(), any::<Index>())), 1_usize..50);
+    (orders, vec(later, 0..9), ask).prop_map(|(batches, later_labels, ask)| {
+        let (specs, (from, to), done, watermarks, batch_rows) = ask;
+        Case { batches, later_labels, specs, from, to, done, watermarks, batch_rows }
+    })
+}
+
+/// One batch out of many, for comparison.
+fn join(batches: &[HistoryBatch], specs: &[HistorySpec]) -> HistoryBatch {
+    let list = |index| {
+        let empty = arrow_array::new_empty_array(&arrow_type(&specs[index]));
+        let lists = batches.iter().map(|batch| &batch.history[index] as &dyn Array);
+        arrow_select::concat::concat(&std::iter::once(&*empty).chain(lists).collect::<Vec<_>>()).unwrap()
+    };
+    HistoryBatch {
+        ids: batches.iter().flat_map(|batch| batch.ids.clone()).collect(),
+        event_times: batches.iter().flat_map(|batch| batch.event_times.clone()).collect(),
+        records: concat_batches(&inputs(), batches.iter().map(|batch| &batch.records)).unwrap(),
+        history: (0..specs.len()).map(|index| list(index).as_list::<i32>().clone()).collect(),
+        rejects: batches.iter().flat_map(|batch| batch.rejects.clone()).collect(),
+    }
+}
+
+async fn check(case: Case) -> Result<(), TestCaseError> {
+    let orders: Vec<Order> = case.batches.concat();
+    let shop = Shop::open(case.batches).await;
+    let later: Vec<NewLabel> = case
+        .later_labels
+        .into_iter()
+        .filter(|_| !shop.ids.is_empty())
+        .map(|(index, name, value, known_at)| {
+            let record_id = *index.get(&shop.ids);
+            NewLabel { record_id, name: name.into(), value, known_at, source: "review".into() }
+        })
+        .collect();
+    shop.store.add_labels(&later).await.unwrap();
+    let mut all = Vec::new();
+    for (id, order) in shop.ids.iter().zip(orders) {
+        all.push(Stored { id: *id, order, labels: shop.store.labels(*id).await.unwrap() });
+    }
+    let labels: usize = all.iter().map(|record| record.labels.len()).sum();
+    let watermarks = case.watermarks.map(|(record, label)| Watermarks {
+        record: record.index(all.len() + 1) as i64,
+        label: label.index(labels + 1) as i64,
+    });
+
+    let mut options = WalkOptions::new(DOMAIN, inputs(), case.specs.clone());
+    (options.from, options.to, options.watermarks) = (case.from, case.to, watermarks);
+    options.batch_rows = case.batch_rows;
+    let mut done = Vec::new();
+    if let Some((predicted, rejected)) = case.done.filter(|_| !all.is_empty()) {
+        let pick = |indices: &[Index]| {
+            let mut ids: Vec<i64> = indices.iter().map(|index| *index.get(&shop.ids)).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            ids
+        };
+        let (predicted, rejected) = (pick(&predicted), pick(&rejected));
+        let runs = vec![shop.run(&predicted, &[]).await, shop.run(&[], &rejected).await];
+        options.wanted = Wanted::Unscored { runs };
+        done = [predicted, rejected].concat();
+    }
+    let mut wanted: Vec<&Stored> = all
+        .iter()
+        .filter(|record| case.from.is_none_or(|from| from <= record.order.time))
+        .filter(|record| case.to.is_none_or(|to| record.order.time < to))
+        .filter(|record| !done.contains(&record.id))
+        .collect();
+    wanted.sort_by_key(|record| (record.order.time, record.id));
+    let wanted_ids: Vec<i64> = wanted.iter().map(|record| record.id).collect();
+    let fits = |record: &Stored| !fit(&record.order.payload()["amount"], FieldKind::Float64).is_null();
+    let (given, rejected): (Vec<&Stored>, Vec<&Stored>) = wanted.into_iter().partition(|record| fits(record));
+
+    let batches = shop.walk(options).await;
+    prop_assert!(batches.iter().all(|batch| batch.ids.len() <= case.batch_rows));
+    let walked = join(&batches, &case.specs);
+    prop_assert_eq!(&walked.ids, &given.iter().map(|record| record.id).collect::<Vec<_>>());
+    let rejected_ids: Vec<_> = walked.rejects.iter().filter_map(|reject| reject.record_id).collect();
+    prop_assert_eq!(rejected_ids, rejected.iter().map(|record| record.id).collect::<Vec<_>>());
+    for (spec, list) in case.specs.iter().zip(&walked.history) {
+        for (row, record) in given.iter().enumerate() {
+            prop_assert_eq!(
+                events(list, row),
+                expected(&all, record, spec, watermarks),
+                "record {}",
+                record.id
+            );
+        }
+    }
+    let online = lookup(&shop.store, DOMAIN, &inputs(), &case.specs, &wanted_ids, watermarks).await.unwrap();
+    prop_assert_eq!(online, walked);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn both_ways_give_the_past_by_its_definition(case in case()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(check(case))?;
+    }
+}

@@ -1,0 +1,11 @@
+//! The store as its users see it: a file, opened, written, read, damaged.
+
+mod label;
+mod lineage;
+mod maintenance;
+mod open;
+mod prediction;
+mod record;
+mod schema;
+mod scored;
+mod shop;
