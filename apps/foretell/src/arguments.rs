@@ -1,0 +1,217 @@
+//! The command line of `foretell`, as the user types it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use foretell_store::time::{Micros, parse_time};
+use foretell_terminal::Place;
+
+/// Operate foretell: plugins, records, predictions, the database.
+#[derive(Debug, Parser)]
+#[command(name = "foretell", version, max_term_width = 100, propagate_version = true)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 done with some records set aside, 4 a check did not hold."
+)]
+pub struct Arguments {
+    /// Where the database, the plugins and ONNX Runtime are.
+    #[command(flatten)]
+    pub place: Place,
+    /// Print results as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Install, list, inspect and remove plugins.
+    #[command(subcommand)]
+    Plugin(Plugin),
+    /// Look at stored records, and export them.
+    #[command(subcommand)]
+    Record(Record),
+    /// Look at stored predictions, with all that produced them.
+    #[command(subcommand)]
+    Prediction(Prediction),
+    /// Run stored predictions again, and compare.
+    Verify(Verify),
+    /// Look after the database.
+    #[command(subcommand)]
+    Db(Db),
+    /// Say what is found and what is wrong: ONNX Runtime, plugins, database.
+    Doctor,
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// `foretell plugin`
+#[derive(Debug, Subcommand)]
+pub enum Plugin {
+    /// List installed plugins.
+    List,
+    /// Print what a plugin says of itself. Its code is not run.
+    Inspect {
+        /// `name`, `name@version`, or a directory with a plugin.toml.
+        plugin: String,
+    },
+    /// Copy a plugin into the home, and pin its files by hash.
+    Install {
+        /// Directory with a plugin.toml.
+        #[arg(value_hint = ValueHint::DirPath)]
+        directory: PathBuf,
+        /// Put it in the place of the same version with other contents.
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Remove an installed plugin. Stored predictions stay.
+    Remove {
+        /// `name@version`.
+        plugin: String,
+    },
+}
+
+/// Which records.
+#[derive(Debug, Args)]
+pub struct Selection {
+    /// Domain of the records.
+    #[arg(long)]
+    pub domain: String,
+    /// From this time on, such as `2018-07-25` or `2018-07-25T09:15:00Z`.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub from: Option<Micros>,
+    /// Before this time.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub to: Option<Micros>,
+    /// Only records with this value of a key, such as `customer_id=596`.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_key)]
+    pub key: Option<(String, String)>,
+}
+
+fn parse_key(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected the name of a key and its value, such as `customer_id=596`"),
+    }
+}
+
+/// Form of exported records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Comma-separated values with a head line.
+    Csv,
+    /// One JSON object on each line.
+    Jsonl,
+    /// Apache Parquet.
+    Parquet,
+}
+
+/// `foretell record`
+#[derive(Debug, Subcommand)]
+pub enum Record {
+    /// List records, latest first.
+    List {
+        /// Which records.
+        #[command(flatten)]
+        selection: Selection,
+        /// Number of records at most.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Show a record with its labels and predictions.
+    Show {
+        /// Number of the record.
+        id: i64,
+    },
+    /// Write records with their latest labels and predictions to a file.
+    Export {
+        /// Which records.
+        #[command(flatten)]
+        selection: Selection,
+        /// File to write, `-` for standard output; the ending says the format.
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// Format, where the ending does not say.
+        #[arg(long)]
+        format: Option<Format>,
+        /// Predictions of this run, instead of the latest.
+        #[arg(long)]
+        run: Option<i64>,
+        /// Put it in the place of a file that is there.
+        #[arg(long)]
+        replace: bool,
+    },
+    /// List what was refused, and why.
+    Rejects {
+        /// Only rejects of this run.
+        #[arg(long)]
+        run: Option<i64>,
+        /// Only rejects of this source, such as one import.
+        #[arg(long, conflicts_with = "run")]
+        source: Option<i64>,
+        /// Number of rejects at most.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+}
+
+/// `foretell prediction`
+#[derive(Debug, Subcommand)]
+pub enum Prediction {
+    /// List the runs that produced predictions, latest first.
+    Runs {
+        /// Number of runs at most.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Show the predictions of a record, each with its full lineage.
+    Show {
+        /// Number of the record.
+        record: i64,
+        /// Only the prediction of this run.
+        #[arg(long)]
+        run: Option<i64>,
+    },
+}
+
+/// `foretell verify`
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Only predictions of this run.
+    #[arg(long)]
+    pub run: Option<i64>,
+    /// Number of predictions at most, spread evenly over each run.
+    #[arg(long, default_value_t = 10_000)]
+    pub limit: u32,
+    /// Largest difference between two scores that still counts as equal.
+    #[arg(long, default_value = "1e-6", value_parser = parse_tolerance)]
+    pub tolerance: f64,
+}
+
+fn parse_tolerance(text: &str) -> Result<f64, &'static str> {
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
+    number.ok_or("expected a number from 0 on, such as `1e-6`")
+}
+
+/// `foretell db`
+#[derive(Debug, Subcommand)]
+pub enum Db {
+    /// Copy the database while it is in use.
+    Backup {
+        /// File to write; must not exist.
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Check that the database is whole.
+    Check,
+    /// Bring the database up to the schema of this version; makes a new one where there is none.
+    Migrate,
+    /// Give freed space back to the file system.
+    Vacuum,
+}

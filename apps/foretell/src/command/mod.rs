@@ -1,0 +1,103 @@
+//! The commands of `foretell`, one module each.
+
+mod db;
+mod doctor;
+mod inspect;
+mod payload;
+mod plugin;
+mod prediction;
+mod record;
+mod trust;
+mod verify;
+
+use clap::CommandFactory;
+use foretell_store::fault::ReadError;
+use foretell_terminal::{Failure, Output, exit};
+use serde::Serialize;
+
+use crate::arguments::{Arguments, Command};
+
+/// Runs what the user typed, to its exit code.
+pub async fn run(arguments: Arguments) -> Result<u8, Failure> {
+    let (place, output) = (&arguments.place, Output::new(arguments.json));
+    match &arguments.command {
+        Command::Plugin(command) => plugin::run(place, output, command),
+        Command::Record(command) => record::run(place, output, command).await,
+        Command::Prediction(command) => prediction::run(place, output, command).await,
+        Command::Verify(command) => verify::run(place, output, command).await,
+        Command::Db(command) => db::run(place, output, command).await,
+        Command::Doctor => doctor::run(place, output).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "foretell", &mut script);
+            output.line(String::from_utf8_lossy(&script).trim_end());
+            Ok(exit::DONE)
+        }
+    }
+}
+
+/// Something that is wrong, and what to do about it.
+#[derive(Clone, Debug, Serialize)]
+struct Problem {
+    /// What it is about: `onnxruntime`, `plugin NAME@VERSION`, `database`.
+    place: String,
+    /// What is wrong.
+    problem: String,
+    /// What to do.
+    fix: String,
+}
+
+impl Problem {
+    fn draw(&self, output: Output) {
+        output.line(&format!("{}: {}", self.place, self.problem));
+        output.line(&format!("  fix: {}", self.fix));
+    }
+}
+
+fn unread(error: ReadError) -> Failure {
+    Failure::new(&error).hint(error.hint())
+}
+
+fn unknown_record(id: i64) -> Failure {
+    Failure::words(format!("there is no record {id}"))
+        .hint(Some("`foretell record list --domain DOMAIN` lists some"))
+}
+
+fn unknown_run(id: i64) -> Failure {
+    Failure::words(format!("there is no run {id}")).hint(Some("`foretell prediction runs` lists them"))
+}
+
+/// A number that may be missing, as a cell of a table.
+fn number(number: Option<i64>) -> String {
+    number.map_or_else(String::new, |number| number.to_string())
+}
+
+/// A score as a cell of a table.
+fn score(score: Option<f64>) -> String {
+    score.map_or_else(String::new, |score| format!("{score:.6}"))
+}
+
+/// At most `characters_max` characters of a text, the last one an ellipsis if there are more.
+fn shorten(text: &str, characters_max: usize) -> String {
+    match text.char_indices().nth(characters_max) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(characters_max - 1).chain(['…']).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_at_characters() {
+        for (text, expected) in [("", ""), ("äöü", "äöü"), ("äöüß", "äö…")] {
+            assert_eq!(shorten(text, 3), expected);
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

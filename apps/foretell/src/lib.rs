@@ -1,0 +1,14 @@
+//! The operator's app: [what the user types](arguments), the [commands](command), and the [documents](document) that
+//! they print with `--json`.
+//!
+//! It looks after what the apps of the domains share: installed plugins, stored records and predictions, the database,
+//! ONNX Runtime.
+//!
+//! - **Invariant:** nothing but `plugin install`, `plugin remove` and `db migrate`, `vacuum` changes anything. The other
+//!   commands open the database for reading, and write no file that they were not asked for.
+//! - **Invariant:** a plugin's code runs in `verify` alone. What the other commands say of it comes from its manifest
+//!   and from the hashes of its files.
+
+pub mod arguments;
+pub mod command;
+pub mod document;

@@ -1,0 +1,280 @@
+//! `foretell-fraud score`
+
+use std::path::Path;
+use std::sync::Arc;
+
+use foretell_jobs::{Answer, Program, ScoreError, ScoreOptions, ScoreReport, answer, score};
+use foretell_runtime::plugin::Plugin;
+use foretell_store::import::JsonReader;
+use foretell_store::open::Store;
+use foretell_store::record::{Appender, NewRecord, Outcome, Reject, SourceInfo, SourceKind};
+use foretell_terminal::{Bar, Failure, Output, Place, exit, format_count};
+use serde::Serialize;
+
+use crate::{DOMAIN, PLUGIN, arguments, mapping};
+
+/// Bytes of transactions that one call may be given.
+const INPUT_BYTES_MAX: u64 = 256 << 20;
+/// Slot of the plugin's network.
+const NETWORK: &str = "network";
+
+pub(super) async fn run(place: &Place, output: Output, command: &arguments::Score) -> Result<u8, Failure> {
+    let runtime = place.runtime()?;
+    let model = command.model.as_deref().map(|file| (NETWORK, file));
+    let plugin = place.plugin(&runtime, PLUGIN, model)?;
+    let program = Program::new("foretell-fraud", env!("CARGO_PKG_VERSION"), &runtime);
+    match &command.input {
+        Some(input) => {
+            let lines = read(input)?;
+            let store = place.create_or_open().await?;
+            given(&store, output, &plugin, &program, &lines).await
+        }
+        None => {
+            let store = place.open().await?;
+            stored(&store, output, &plugin, &program, command).await
+        }
+    }
+}
+
+fn failure(error: &ScoreError) -> Failure {
+    Failure::new(error).hint(error.hint())
+}
+
+async fn stored(
+    store: &Store,
+    output: Output,
+    plugin: &Arc<Plugin>,
+    program: &Program,
+    command: &arguments::Score,
+) -> Result<u8, Failure> {
+    let options = ScoreOptions {
+        from: super::time(command.from.as_deref())?,
+        to: super::time(command.to.as_deref())?,
+        again: command.again,
+        batch_rows: 0,
+    };
+    let mut bar = None;
+    let report = score(store, plugin, program, &options, |progress| {
+        let bar =
+            bar.get_or_insert_with(|| Bar::new("scoring", "transactions", progress.wanted, output.is_json()));
+        bar.set(progress.scored + progress.rejected);
+    })
+    .await;
+    if let Some(bar) = bar {
+        bar.finish();
+    }
+    let report = report.map_err(|error| failure(&error))?;
+    output.show(&report, |output| draw(output, plugin, &report));
+    Ok(if report.rejected > 0 { exit::SOME_REJECTED } else { exit::DONE })
+}
+
+fn draw(output: Output, plugin: &Plugin, report: &ScoreReport) {
+    let rate = report.scored as f64 / report.seconds.max(f64::MIN_POSITIVE);
+    output.line(&format!(
+        "{} transactions scored by {} in {:.1} s ({} rows/s), run {}",
+        format_count(report.scored),
+        plugin.name(),
+        report.seconds,
+        format_count(rate as u64),
+        report.run
+    ));
+    output.line(&format!(
+        "waited for records {:.1} s, predicted {:.1} s, wrote {:.1} s",
+        report.read_seconds, report.predict_seconds, report.write_seconds
+    ));
+    if report.rejected > 0 {
+        let rejected = format_count(report.rejected);
+        output
+            .line(&format!("{rejected} set aside: `foretell record rejects --run {}` says why", report.run));
+    }
+}
+
+/// What came out for one given transaction.
+#[derive(Debug, Serialize)]
+struct Line {
+    line: usize,
+    transaction: Option<String>,
+    record: Option<i64>,
+    run: Option<i64>,
+    score: Option<f64>,
+    label: Option<String>,
+    /// The field at fault, where a transaction was refused.
+    field: Option<String>,
+    /// Why it was refused.
+    reason: Option<String>,
+}
+
+/// Stores the given transactions, then scores them.
+async fn given(
+    store: &Store,
+    output: Output,
+    plugin: &Plugin,
+    program: &Program,
+    text: &str,
+) -> Result<u8, Failure> {
+    let (mut lines, records) = parse(text)?;
+    keep(store, &mut lines, records).await?;
+    let ids: Vec<i64> = lines.iter().filter_map(|line| line.record).collect();
+    if !ids.is_empty() {
+        let (run, answers) = answer(store, plugin, program, &ids).await.map_err(|error| failure(&error))?;
+        for line in &mut lines {
+            let found = answers.iter().find(|(id, _)| Some(*id) == line.record);
+            if let Some((_, answer)) = found {
+                tell(line, plugin, run, answer);
+            }
+        }
+    }
+    let refused = lines.iter().any(|line| line.score.is_none());
+    if let [line] = lines.as_slice() {
+        output.show(line, |output| draw_one(output, line));
+    } else {
+        output.show(&lines, |output| draw_lines(output, &lines));
+    }
+    Ok(if refused { exit::SOME_REJECTED } else { exit::DONE })
+}
+
+fn tell(line: &mut Line, plugin: &Plugin, run: i64, answer: &Answer) {
+    line.run = Some(run);
+    match answer {
+        Answer::Number(score) => {
+            line.score = Some(f64::from(*score));
+            line.label = plugin.manifest().decide(*score).map(str::to_owned);
+        }
+        Answer::Refused { field, reason } => {
+            line.field.clone_from(field);
+            line.reason = Some(reason.clone());
+        }
+    }
+}
+
+/// Reads one JSON object, or one on each line.
+fn parse(text: &str) -> Result<(Vec<Line>, Vec<NewRecord>), Failure> {
+    let reader = JsonReader::new(&mapping::transaction()).map_err(|error| Failure::new(&error))?;
+    let mut lines = Vec::new();
+    let mut records = Vec::new();
+    // An object that is spread over lines is one transaction.
+    let whole = serde_json::from_str::<serde_json::Value>(text).ok().map(|value| value.to_string());
+    let given: Vec<&str> = match &whole {
+        Some(whole) => vec![whole],
+        None => text.lines().collect(),
+    };
+    for (index, text) in given.into_iter().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+        let mut line = Line {
+            line: index + 1,
+            transaction: None,
+            record: None,
+            run: None,
+            score: None,
+            label: None,
+            field: None,
+            reason: None,
+        };
+        match reader.record(text.as_bytes()) {
+            Ok(record) => {
+                line.transaction.clone_from(&record.external_id);
+                records.push(record);
+            }
+            Err(reject) => {
+                line.field = reject.field;
+                line.reason = Some(reject.reason);
+            }
+        }
+        lines.push(line);
+    }
+    match lines.is_empty() {
+        true => Err(Failure::words(
+            "there is no transaction in the input; expected a JSON object, or one on each line",
+        )),
+        false => Ok((lines, records)),
+    }
+}
+
+/// Stores the transactions that are in order, and keeps the others with their reasons.
+async fn keep(store: &Store, lines: &mut [Line], records: Vec<NewRecord>) -> Result<(), Failure> {
+    let failure = |error: foretell_store::record::AppendError| Failure::new(&error).hint(error.kind.hint());
+    let keys = vec!["customer_id".to_owned(), "terminal_id".to_owned()];
+    let source = SourceInfo { kind: SourceKind::Live, name: "score".to_owned(), hash: None, mapping: None };
+    let rejects: Vec<Reject> = lines
+        .iter()
+        .filter_map(|line| {
+            let reason = line.reason.clone()?;
+            Some(Reject {
+                line: Some(line.line as i64),
+                field: line.field.clone(),
+                reason,
+                ..Reject::default()
+            })
+        })
+        .collect();
+    let mut appender = Appender::begin(store, DOMAIN, keys, source).await.map_err(failure)?;
+    let outcomes = appender.append_with_rejects(records, rejects).await.map_err(failure)?;
+    appender.finish().await.map_err(failure)?;
+    for (line, outcome) in lines.iter_mut().filter(|line| line.reason.is_none()).zip(outcomes) {
+        match outcome {
+            Outcome::Stored(id) | Outcome::AlreadyStored(id) => line.record = Some(id),
+            Outcome::Conflict(id) => {
+                line.field = Some("transaction_id".to_owned());
+                line.reason = Some(format!("is taken by record {id}, which has other contents"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn draw_one(output: Output, line: &Line) {
+    match (&line.score, &line.reason) {
+        (Some(score), _) => output.facts(&[
+            ("transaction", line.transaction.clone().unwrap_or_default()),
+            ("score", format!("{score:.6}")),
+            ("decision", line.label.clone().unwrap_or_default()),
+            ("record", line.record.map(|id| id.to_string()).unwrap_or_default()),
+            ("run", line.run.map(|id| id.to_string()).unwrap_or_default()),
+        ]),
+        (None, reason) => {
+            let field = line.field.as_deref().map(|field| format!("`{field}` ")).unwrap_or_default();
+            output.line(&format!("refused: {field}{}", reason.as_deref().unwrap_or("not scored")));
+        }
+    }
+}
+
+fn draw_lines(output: Output, lines: &[Line]) {
+    output.table(
+        &["line#", "transaction", "score#", "decision", "refused"],
+        lines.iter().map(|line| {
+            let refused = line.reason.as_deref().map(|reason| match &line.field {
+                Some(field) => format!("`{field}` {reason}"),
+                None => reason.to_owned(),
+            });
+            vec![
+                line.line.to_string(),
+                line.transaction.clone().unwrap_or_default(),
+                line.score.map(|score| format!("{score:.6}")).unwrap_or_default(),
+                line.label.clone().unwrap_or_default(),
+                refused.unwrap_or_default(),
+            ]
+        }),
+    );
+}
+
+/// Reads what is to be scored, within [`INPUT_BYTES_MAX`].
+fn read(input: &Path) -> Result<String, Failure> {
+    use std::io::Read;
+    let fail = |error: std::io::Error| Failure::words(format!("can't read `{}`: {error}", input.display()));
+    let mut text = String::new();
+    let bytes = if input == Path::new("-") {
+        std::io::stdin().lock().take(INPUT_BYTES_MAX + 1).read_to_string(&mut text).map_err(fail)?
+    } else {
+        std::fs::File::open(input)
+            .map_err(fail)?
+            .take(INPUT_BYTES_MAX + 1)
+            .read_to_string(&mut text)
+            .map_err(fail)?
+    };
+    if bytes as u64 > INPUT_BYTES_MAX {
+        let limit = INPUT_BYTES_MAX >> 20;
+        return Err(Failure::words(format!("the input has more than {limit} MiB")).hint(Some(
+            "import it, then score what is stored: `foretell-fraud import FILE`, `foretell-fraud score`",
+        )));
+    }
+    Ok(text)
+}

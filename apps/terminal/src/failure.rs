@@ -1,0 +1,90 @@
+//! How a command ends: exit codes, and errors with a hint.
+
+use std::error::Error;
+use std::future::Future;
+use std::process::ExitCode;
+
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+
+/// Exit codes of every app.
+pub mod exit {
+    /// Done, and nothing was left out.
+    pub const DONE: u8 = 0;
+    /// Not done; the error says why.
+    pub const FAILED: u8 = 1;
+    /// The command line was not understood.
+    pub const USAGE: u8 = 2;
+    /// Done, but some records were set aside; the report lists them.
+    pub const SOME_REJECTED: u8 = 3;
+    /// A check was made, and did not hold.
+    pub const NOT_EQUAL: u8 = 4;
+}
+
+/// Why a command failed, in the words for its user.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("{message}")]
+pub struct Failure {
+    message: String,
+    #[help]
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure in the words of `error` and of what caused it, where that says more.
+    pub fn new(error: &dyn Error) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            let words = error.to_string();
+            if !message.contains(&words) {
+                message = format!("{message}: {words}");
+            }
+            cause = error.source();
+        }
+        Self { message, hint: None }
+    }
+
+    /// A failure in words of the app's own.
+    pub fn words(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: Option<impl Into<String>>) -> Self {
+        self.hint = hint.map(Into::into);
+        self
+    }
+}
+
+/// Runs a command to its exit code, and tells its failure on standard error.
+pub fn run(command: impl Future<Output = Result<u8, Failure>>) -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("FORETELL_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return tell(&Failure::new(&error)),
+    };
+    match runtime.block_on(command) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => tell(&failure),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the one place where an app tells its failure")]
+fn tell(failure: &Failure) -> ExitCode {
+    use std::io::IsTerminal;
+    let theme = if std::io::stderr().is_terminal() {
+        GraphicalTheme::unicode()
+    } else {
+        GraphicalTheme::unicode_nocolor()
+    };
+    let mut text = String::new();
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(110);
+    if handler.render_report(&mut text, failure).is_err() {
+        text.clone_from(&failure.message);
+    }
+    eprintln!("{}", text.trim_end());
+    ExitCode::from(exit::FAILED)
+}

@@ -1,0 +1,17 @@
+//! What foretell's command-line apps share, so that they look and behave alike: where the database and the plugins are
+//! ([`Place`]), how results are printed ([`Output`]), how long work shows itself ([`Bar`]), how failures are told and what
+//! the exit codes mean ([`Failure`], [`exit`]).
+//!
+//! - **Invariant:** results go to standard output and nothing else does. Progress, warnings and errors go to standard
+//!   error, so that `--json | jq` always works.
+//! - **Invariant:** an app has no logic that another app would need; it has arguments, wording and drawing.
+
+mod failure;
+mod output;
+mod place;
+mod progress;
+
+pub use failure::{Failure, exit, run};
+pub use output::{Output, format_bytes, format_count, format_percent};
+pub use place::Place;
+pub use progress::Bar;

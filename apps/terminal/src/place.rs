@@ -1,0 +1,81 @@
+//! Where the database, the plugins and ONNX Runtime are.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueHint};
+use foretell_runtime::onnx::{Places, Runtime};
+use foretell_runtime::plugin::{LoadOptions, Plugin};
+use foretell_runtime::registry::Registry;
+use foretell_store::open::{OpenError, OpenErrorKind, Store};
+
+use crate::Failure;
+
+/// Options of every app that say where things are.
+#[derive(Args, Clone, Debug)]
+pub struct Place {
+    /// Database.
+    #[arg(long, global = true, env = "FORETELL_DB", default_value = "foretell.db", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub db: PathBuf,
+    /// ONNX Runtime library to use instead of the one that is found.
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub onnxruntime: Option<PathBuf>,
+}
+
+impl Place {
+    /// Opens the database, or makes it.
+    pub async fn create_or_open(&self) -> Result<Store, Failure> {
+        Store::create_or_open(&self.db).await.map_err(|error| open_failure(&error))
+    }
+
+    /// Opens the database, which must exist.
+    pub async fn open(&self) -> Result<Store, Failure> {
+        Store::open(&self.db).await.map_err(|error| open_failure(&error))
+    }
+
+    /// Opens the database to look only.
+    pub async fn open_read_only(&self) -> Result<Store, Failure> {
+        Store::open_read_only(&self.db).await.map_err(|error| open_failure(&error))
+    }
+
+    /// The plugins of this user.
+    pub fn registry(&self) -> Result<Registry, Failure> {
+        Registry::of_process().map_err(|error| Failure::new(&error))
+    }
+
+    /// Where ONNX Runtime is looked for.
+    pub fn places(&self) -> Places {
+        Places::of_process(self.onnxruntime.clone())
+    }
+
+    /// ONNX Runtime, started.
+    pub fn runtime(&self) -> Result<Arc<Runtime>, Failure> {
+        Runtime::start(&self.places()).map_err(|error| Failure::new(&error))
+    }
+
+    /// Loads an installed plugin, `name` or `name@version`, with another file in one of its model slots if that is wanted.
+    pub fn plugin(
+        &self,
+        runtime: &Arc<Runtime>,
+        wanted: &str,
+        model: Option<(&str, &Path)>,
+    ) -> Result<Arc<Plugin>, Failure> {
+        let registry = self.registry()?;
+        let installed = registry.find(wanted).map_err(|error| Failure::new(&error))?;
+        let mut verified = registry.verify(&installed).map_err(|error| Failure::new(&error))?;
+        if let Some((slot, file)) = model {
+            let file = std::path::absolute(file).map_err(|error| Failure::new(&error))?;
+            verified = verified.with_model(slot, &file, None).map_err(|error| Failure::new(&error))?;
+        }
+        let plugin =
+            Plugin::load(runtime, verified, &LoadOptions::default()).map_err(|error| Failure::new(&error))?;
+        Ok(Arc::new(plugin))
+    }
+}
+
+fn open_failure(error: &OpenError) -> Failure {
+    Failure::new(error).hint(match error.kind {
+        OpenErrorKind::Older { .. } => Some("bring it up to date: `foretell db migrate`"),
+        _ => error.kind.hint(),
+    })
+}
