@@ -32,7 +32,9 @@ impl Plugin for Moody {
         for (row, &amount) in amounts.iter().enumerate() {
             match moods.get(row) {
                 Some("calm") => scores.push(amount as f32),
-                Some("sulky") => return Err(Error::invalid(format!("`mood` is `sulky` in row {row}; expected `calm`"))),
+                Some("sulky") => {
+                    return Err(Error::invalid(format!("`mood` is `sulky` in row {row}; expected `calm`")));
+                }
                 Some("furious") => panic!("furious in row {row}"),
                 Some("lost") => scores.push(f32::NAN),
                 Some("slow") => {

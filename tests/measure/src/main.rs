@@ -1,0 +1,91 @@
+//! What `cargo xtask reproduce` and `cargo xtask bench` run: figures of quality on published data, and figures of speed
+//! beside bare ONNX Runtime.
+//!
+//! Figures go to standard output, as a table or as one flat JSON object; what is being done goes to standard error.
+//! Everything else that a figure needs (programs, plugin directories) lies beside this program in the target directory,
+//! where `cargo xtask` puts it, and everything that is written goes to `measure` beside that.
+//!
+//! - **Invariant:** `reproduce` changes nothing outside of its own directory: it has a home and a database of its own.
+//! - **Invariant:** speed is measured and told, never asserted. What must hold exactly is a [`Check`](reproduce::Check).
+
+mod bench;
+mod figures;
+mod machine;
+mod reproduce;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum, ValueHint};
+use foretell_terminal::{Failure, Output, exit};
+
+/// Measure foretell.
+#[derive(Debug, Parser)]
+#[command(name = "foretell-measure", version, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line, 4 a check did not hold.")]
+struct Arguments {
+    /// Print figures as one flat JSON object.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Evaluate the shipped models on their published protocol, through the product itself.
+    Reproduce {
+        /// Whose models.
+        domain: Domain,
+        /// Directory of the domain's published data.
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        data: PathBuf,
+        /// Train the models anew first, in a Python environment below the target directory.
+        #[arg(long)]
+        train: bool,
+    },
+    /// Measure speed beside what the same work costs without foretell.
+    Bench {
+        /// Which benchmark; all of them, if not said.
+        name: Option<Benchmark>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Domain {
+    /// Card fraud, on the transactions of the Fraud Detection Handbook.
+    Fraud,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Benchmark {
+    /// A prediction call beside the bare network.
+    Runtime,
+}
+
+async fn run(arguments: Arguments) -> Result<u8, Failure> {
+    let output = Output::new(arguments.json);
+    match arguments.command {
+        Command::Reproduce { domain: Domain::Fraud, data, train } => {
+            reproduce::fraud(output, &data, train).await
+        }
+        Command::Bench { name: Some(Benchmark::Runtime) | None } => {
+            bench::runtime(output)?;
+            Ok(exit::DONE)
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    foretell_terminal::run(run(Arguments::parse()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn arguments_are_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,74 @@
+//! Figures of speed, and how `foretell-measure`, which finds all figures, is built and run.
+//!
+//! It finds the product's programs and plugins beside itself in the target directory, so those are built first.
+
+use std::ffi::OsString;
+
+use crate::{
+    assemble::{self, AssembleError, Profile},
+    onnxruntime::{self, FetchError, LIBRARY_VARIABLE},
+    process::{self, ProcessError},
+    workspace::{Workspace, cargo},
+};
+
+/// The package that finds figures. It links the product; this one does not.
+const PACKAGE: &str = "foretell-measure";
+
+/// What `bench` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Which benchmark; all of them, if not said
+    #[arg(value_parser = ["runtime"])]
+    name: Option<String>,
+
+    /// Print one flat JSON object of figures, and nothing else, on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why figures could not be found.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MeasureError {
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error(transparent)]
+    Assemble(#[from] AssembleError),
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+}
+
+impl MeasureError {
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Assemble(error) => error.exit_code(),
+            Self::Process(error) => error.exit_code(),
+            Self::Fetch(_) => 1,
+        }
+    }
+}
+
+/// The command `bench`.
+pub(crate) fn bench(workspace: &Workspace, arguments: &Arguments) -> Result<(), MeasureError> {
+    let words = ["bench".into()].into_iter().chain(arguments.name.as_ref().map(OsString::from));
+    measure(workspace, words, arguments.json)
+}
+
+/// Builds everything with optimisation, and runs `foretell-measure` with these words on its command line.
+pub(crate) fn measure(
+    workspace: &Workspace,
+    words: impl IntoIterator<Item = OsString>,
+    json: bool,
+) -> Result<(), MeasureError> {
+    if json {
+        process::leave_output_to_results();
+    }
+    let library = onnxruntime::find_or_fetch()?;
+    assemble::build_all(workspace, Profile::Release)?;
+    let mut command = cargo();
+    command.args(["run", "--release", "--locked", "--package", PACKAGE, "--"]);
+    command.args(words).env(LIBRARY_VARIABLE, library.path());
+    if json {
+        command.arg("--json");
+    }
+    Ok(process::run(&mut command)?)
+}
