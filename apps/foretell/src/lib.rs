@@ -4,8 +4,8 @@
 //! It looks after what the apps of the domains share: installed plugins, stored records and predictions, the database,
 //! ONNX Runtime.
 //!
-//! - **Invariant:** nothing but `plugin install`, `plugin remove` and `db migrate`, `vacuum` changes anything. The other
-//!   commands open the database for reading, and write no file that they were not asked for.
+//! - **Invariant:** `plugin install`, `plugin remove`, `db migrate` and `db vacuum` change something, and nothing else
+//!   does. The other commands open the database for reading, and write no file that they were not asked for.
 //! - **Invariant:** a plugin's code runs in `verify` alone. What the other commands say of it comes from its manifest
 //!   and from the hashes of its files.
 

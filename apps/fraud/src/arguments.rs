@@ -84,9 +84,9 @@ pub struct Simulate {
     /// Seed; the same numbers give the same transactions on every machine.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// How far from home a customer goes, on a square of 100 by 100.
-    #[arg(long, default_value_t = 5.0)]
-    pub radius: f64,
+    /// How far from home a customer goes, on a square of 100 by 100. As far as it takes to reach about 75 terminals, if not said.
+    #[arg(long)]
+    pub radius: Option<f64>,
     /// Days after which a fraud is known.
     #[arg(long, default_value_t = 7, value_name = "DAYS")]
     pub known_after: u32,

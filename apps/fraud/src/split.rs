@@ -292,7 +292,7 @@ mod tests {
     proptest! {
         /// The protocol as the book tells it: a set of known cards that grows day by day.
         #[test]
-        fn agrees_with_a_set_that_grows_day_by_day(rows in rows(), train in 1u32..8, delay in 0u32..8, test in 1u32..8) {
+        fn agrees_with_a_set_that_grows_daily(rows in rows(), train in 1u32..8, delay in 0u32..8, test in 1u32..8) {
             let windows = Windows { start: SINGLE, train_days: train, delay_days: delay, test_days: test };
             let times: Vec<i64> = rows.iter().map(|(quarter, ..)| at(0) + quarter * DAY_US / 4).collect();
             let customers: Vec<u8> = rows.iter().map(|row| row.1).collect();

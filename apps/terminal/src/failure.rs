@@ -57,6 +57,9 @@ impl Failure {
     }
 }
 
+/// Columns that a failure takes on a terminal.
+const TERMINAL_COLUMNS: usize = 110;
+
 /// Runs a command to its exit code, and tells its failure on standard error.
 pub fn run(command: impl Future<Output = Result<u8, Failure>>) -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("FORETELL_LOG")
@@ -75,13 +78,13 @@ pub fn run(command: impl Future<Output = Result<u8, Failure>>) -> ExitCode {
 #[expect(clippy::print_stderr, reason = "the one place where an app tells its failure")]
 fn tell(failure: &Failure) -> ExitCode {
     use std::io::IsTerminal;
-    let theme = if std::io::stderr().is_terminal() {
-        GraphicalTheme::unicode()
-    } else {
-        GraphicalTheme::unicode_nocolor()
-    };
     let mut text = String::new();
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(110);
+    let handler = if std::io::stderr().is_terminal() {
+        GraphicalReportHandler::new_themed(GraphicalTheme::unicode()).with_width(TERMINAL_COLUMNS)
+    } else {
+        // A log is searched, and a path that is broken over two lines is not found.
+        GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_wrap_lines(false)
+    };
     if handler.render_report(&mut text, failure).is_err() {
         text.clone_from(&failure.message);
     }

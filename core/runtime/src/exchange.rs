@@ -362,8 +362,7 @@ mod tests {
                 .unwrap()
         };
         let copied = StructArray::from(data);
-        let columns =
-            copied.columns().iter().map(|column| make_array(column.to_data())).collect();
+        let columns = copied.columns().iter().map(|column| make_array(column.to_data())).collect();
         let seen = RecordBatch::try_new(batch.schema(), columns).unwrap();
         assert_eq!(&seen, batch);
         seen

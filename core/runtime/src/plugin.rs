@@ -1,5 +1,6 @@
 //! Loading a plugin and asking it for predictions.
 
+use std::error::Error as _;
 use std::ffi::CStr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -369,8 +370,10 @@ fn find_table(verified: &Verified) -> Result<&'static abi::Plugin, LoadErrorKind
     let path = verified.library().to_path_buf();
     #[expect(unsafe_code, reason = "runs native code")]
     // SAFETY: loading runs the library's initialisers. The user decided to trust this file, and its hash was just checked.
-    let library = unsafe { libloading::Library::new(&path) }
-        .map_err(|error| LoadErrorKind::Library { path: path.clone(), reason: error.to_string() })?;
+    let library = unsafe { libloading::Library::new(&path) }.map_err(|error| LoadErrorKind::Library {
+        path: path.clone(),
+        reason: error.source().map_or_else(|| error.to_string(), ToString::to_string),
+    })?;
     // The library is never unloaded: see `Plugin`.
     let library: &'static libloading::Library = Box::leak(Box::new(library));
     #[expect(unsafe_code, reason = "runs native code")]

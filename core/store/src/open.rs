@@ -18,7 +18,7 @@
 //!
 //! The file is in WAL mode: any number of processes read while one writes. Within a process every write goes through
 //! one connection, so writes wait for each other instead of failing; a write of another process is waited for during
-//! [`BUSY_TIMEOUT`], then reported as [`FaultKind::Locked`](crate::fault::FaultKind::Locked).
+//! [`BUSY_TIMEOUT`], then reported as [`FaultKind::Locked`].
 //!
 //! A foretell database is recognised by its application id, so that another program's SQLite file is refused before
 //! anything in it is touched. An older schema is brought up to date on opening; a newer one is refused.
@@ -298,12 +298,13 @@ impl Store {
 
     /// Waits until every connection is closed; then the `-wal` file is merged into the database and removed.
     ///
-    /// Dropping a store closes it too, a little later and on another thread. Nothing is lost either way.
+    /// While other handles of the same store are in use (an [`Appender`](crate::record::Appender) holds one), it stays
+    /// open for them. Dropping the last handle closes it too, a little later and on another thread. Nothing is lost
+    /// either way.
     pub async fn close(self) {
-        self.inner.readers.close().await;
-        if let Some(inner) = Arc::into_inner(self.inner)
-            && let Err(error) = inner.writer.into_inner().close().await
-        {
+        let Some(inner) = Arc::into_inner(self.inner) else { return };
+        inner.readers.close().await;
+        if let Err(error) = inner.writer.into_inner().close().await {
             tracing::warn!(path = %inner.path.display(), %error, "the database was not closed cleanly");
         }
     }

@@ -77,11 +77,16 @@ async fn damage_is_found() {
     assert_eq!(sound.json()["sound"], true);
     assert_eq!(foretell(&workshop, &["db", "backup", "sound.db"]).code, DONE);
 
-    let whole = std::fs::read(workshop.path("sound.db")).unwrap();
+    /// Bytes of a page of SQLite, whose header stands at its beginning.
     const PAGE_BYTES: usize = 4096;
-    for page in [20, whole.len() / PAGE_BYTES / 2, whole.len() / PAGE_BYTES - 1] {
+    const HEADER_BYTES: usize = 8;
+    let whole = std::fs::read(workshop.path("sound.db")).unwrap();
+    let pages = whole.chunks(PAGE_BYTES).enumerate();
+    let full = pages.filter(|(_, page)| page.windows(6).any(|text| text == b"order-")).map(|(page, _)| page);
+    let full: Vec<_> = full.collect();
+    for page in [full[0], full[full.len() / 2], full[full.len() - 1]] {
         let mut bytes = whole.clone();
-        bytes[page * PAGE_BYTES + 8..][..2000].fill(0xa5);
+        bytes[page * PAGE_BYTES + HEADER_BYTES..][..PAGE_BYTES / 2].fill(0xa5);
         workshop.write("damaged.db", &bytes);
         let damaged = foretell(&workshop, &["db", "check", "--json", "--db", "damaged.db"]);
         assert_eq!(damaged.code, DOES_NOT_HOLD, "page {page}: {damaged:?}");

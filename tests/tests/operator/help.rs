@@ -108,7 +108,7 @@ fn a_wrong_command_line_is_told_before_anything_is_opened() {
         (&["record", "list", "--domain", "shop", "--key", "customer"], "customer_id=596"),
         (&["record", "rejects", "--run", "1", "--source", "1"], "cannot be used with"),
         (&["record", "show", "first"], "'first'"),
-        (&["verify", "--tolerance", "-1"], "expected a number from 0 on"),
+        (&["verify", "--tolerance=-1"], "expected a number from 0 on"),
         (&["verify", "--tolerance", "NaN"], "expected a number from 0 on"),
         (&["db", "explode"], "'explode'"),
         (&["--frobnicate"], "--frobnicate"),

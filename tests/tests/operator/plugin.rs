@@ -77,7 +77,39 @@ fn a_manifest_is_inspected_without_running_the_plugin() {
     let directory = plugin_directory(&workshop.path("moody"), MOODY, &text);
     let inspected = foretell(&workshop, &["plugin", "inspect", directory.to_str().unwrap()]);
     assert_eq!(inspected.code, DONE, "{inspected:?}");
-    insta::assert_snapshot!(steady(&workshop, &inspected.stdout));
+    insta::assert_snapshot!(steady(&workshop, &inspected.stdout), @r#"
+    moody 1.0.0
+    does what the record tells it to
+
+    task       binary-classification
+    domain     shop
+    keys       customer
+    decision   returned from a score of 0.6 on, else kept
+    library    [library], plugin interface 1.0, parallel calls
+    limits     16 records a call
+    settings   {"patience":3}
+    license    MIT
+    authors    The foretell developers
+    installed  no, this is a directory outside the home
+
+    inputs
+    name      type     unit  allowed               required  meaning
+    mood      utf8           calm, sulky, furious  yes       what the plugin does
+    amount    float64  EUR   0 to 1                yes
+    customer  utf8                                 no
+
+    labels
+    name      type  meaning
+    returned  bool
+
+    history
+    name       key       window  delay  fields
+    purchases  customer  30d     7d     amount: float64, label.returned: bool
+
+    predictions
+    name   Arrow type
+    score  Float32
+    "#);
 
     assert_eq!(install(&workshop, &[]).code, DONE);
     let inspected = foretell(&workshop, &["plugin", "inspect", "moody", "--json"]).json();
@@ -160,7 +192,7 @@ fn what_is_no_plugin_says_why() {
         (["plugin", "inspect", "moody@one"], "expected a plugin as `name` or `name@1.0.0`"),
         (["plugin", "inspect", "./nowhere"], "cannot read"),
         (["plugin", "install", "nowhere"], "cannot install `nowhere`"),
-        (["plugin", "inspect", "./wrong"], "`input[1].type`"),
+        (["plugin", "inspect", "./wrong"], "line 26: "),
         (["plugin", "install", "wrong"], "`float64`"),
         (["plugin", "remove", "nobody"], "is not installed"),
     ] {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use foretell_runtime::manifest::{self, Concurrency, MANIFEST_FILE, Manifest};
-use foretell_runtime::registry::{Installed, Registry};
+use foretell_runtime::manifest::{self, Concurrency, Manifest};
+use foretell_runtime::registry::{FindError, Installed, Registry};
 use foretell_store::time::format_duration;
 use foretell_terminal::{Failure, Output, exit, format_count};
 use serde::Serialize;
@@ -106,21 +106,27 @@ struct Installation {
 }
 
 pub(super) fn run(registry: &Registry, output: Output, plugin: &str) -> Result<u8, Failure> {
-    let document = if is_directory(plugin) {
-        let manifest = Manifest::load(Path::new(plugin)).map_err(|error| Failure::new(&error))?;
-        Document::new(&manifest, None)
-    } else {
-        let installed = registry.find(plugin).map_err(|error| Failure::new(&error))?;
-        Document::new(&installed.manifest, Some(Installation::new(registry, &installed)))
+    let document = match found(registry, plugin)? {
+        Some(installed) => Document::new(&installed.manifest, Some(Installation::new(registry, &installed))),
+        None => {
+            let manifest = Manifest::load(Path::new(plugin)).map_err(|error| Failure::new(&error))?;
+            Document::new(&manifest, None)
+        }
     };
     output.show(&document, |output| document.draw(output));
     Ok(exit::DONE)
 }
 
-/// Whether the user means a directory: names of plugins have no separators, and no manifest lies beneath them.
-fn is_directory(plugin: &str) -> bool {
-    let path = Path::new(plugin);
-    plugin.contains(std::path::is_separator) || plugin.starts_with('.') || path.join(MANIFEST_FILE).is_file()
+/// The installed plugin that the user means, or nothing for a directory: what has a separator in it, or what is
+/// installed under no such name.
+fn found(registry: &Registry, plugin: &str) -> Result<Option<Installed>, Failure> {
+    if plugin.contains(std::path::is_separator) || plugin.starts_with('.') {
+        return Ok(None);
+    }
+    match registry.find(plugin) {
+        Err(FindError::Unknown { .. } | FindError::Name(_)) if Path::new(plugin).is_dir() => Ok(None),
+        found => found.map(Some).map_err(|error| Failure::new(&error)),
+    }
 }
 
 impl Installation {

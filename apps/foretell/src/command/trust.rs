@@ -109,7 +109,8 @@ pub(super) fn untrusted(installed: &Installed, error: &TrustError) -> (State, Op
                 "`{}` has changed since it was installed: expected BLAKE3 {expected}, found {found}",
                 path.display()
             );
-            let fix = "install it again from where you got it: `foretell plugin install DIRECTORY`, with `--replace` if you trust the change";
+            let fix = "install it again from where you got it: `foretell plugin install DIRECTORY`, with `--replace` \
+                       if you trust the change";
             (State::Changed, Some(problem(what, fix)))
         }
         TrustErrorKind::NotPinned => {

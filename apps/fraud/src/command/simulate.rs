@@ -27,14 +27,9 @@ struct Report {
 }
 
 pub(super) async fn run(place: &Place, output: Output, command: &arguments::Simulate) -> Result<u8, Failure> {
-    let simulation = Simulation {
-        seed: command.seed,
-        customers: command.customers,
-        terminals: command.terminals,
-        days: command.days,
-        start: command.start,
-        radius: command.radius,
-    };
+    let sized = Simulation::sized(command.customers, command.terminals, command.days);
+    let radius = command.radius.unwrap_or(sized.radius);
+    let simulation = Simulation { seed: command.seed, start: command.start, radius, ..sized };
     let transactions = simulation.transactions().map_err(|error| Failure::new(&error))?;
     let store = place.create_or_open().await?;
     let bar =

@@ -81,6 +81,12 @@ impl Runtime {
         }
     }
 
+    /// The environment of `ort`, for whoever wants to run a network without this crate, such as a benchmark that compares
+    /// the two: a process can't have another.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
     /// Version of the library, such as `1.32.0`.
     pub fn version(&self) -> &str {
         &self.library.version

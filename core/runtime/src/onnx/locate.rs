@@ -14,7 +14,9 @@
 //! Pitfall: finding out whether a library is usable means loading it, which runs its initialisers.
 
 use std::{
-    env, fmt, fs,
+    env,
+    error::Error as _,
+    fmt, fs,
     io::Read as _,
     path::{Path, PathBuf},
 };
@@ -232,7 +234,11 @@ fn probe(path: &Path) -> Finding {
     // system names for this purpose.
     let library = match unsafe { libloading::Library::new(path) } {
         Ok(library) => Box::leak(Box::new(library)),
-        Err(error) => return Finding::Unusable(format!("it can't be loaded: {error}")),
+        Err(error) => {
+            // The system's own words stand in the source, where it has any.
+            let words = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            return Finding::Unusable(format!("it can't be loaded: {words}"));
+        }
     };
     #[expect(unsafe_code, reason = "looks up a symbol of a native library")]
     // SAFETY: the symbol of this name has this type in every version of ONNX Runtime.

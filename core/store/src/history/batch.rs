@@ -109,7 +109,7 @@ mod tests {
         let spec =
             HistorySpec { name: "past".into(), key: "who".into(), window: 100, delay: 0, fields: vec![note] };
         let plan = Plan::new(&Arc::new(Schema::empty()), &[spec]).unwrap();
-        let payloads = vec![r#"{"who":"a","note":"ten  bytes"}"#; 6].join("\n");
+        let payloads = [r#"{"who":"a","note":"ten  bytes"}"#; 6].join("\n");
         let ids: Vec<i64> = (1..=6).collect();
         let decoded = Decoder::new(plan.payload.clone()).unwrap().decode(&payloads, &ids).unwrap();
         let chunk = Chunk { times: ids.clone(), ids, decoded, labels: Vec::new() };

@@ -105,11 +105,6 @@ impl Past {
         self.bounds[window].clone()
     }
 
-    /// Whether no event is left that a record after `time` could see.
-    pub(super) fn is_over(&self, key: &Key, time: Micros) -> bool {
-        self.times.last().is_none_or(|last| *last <= time.saturating_sub(key.length_max()))
-    }
-
     /// Moves the clock to `time`, which is never before the time of the last call or of the last event.
     pub(super) fn advance(&mut self, key: &Key, time: Micros) {
         while let Some(label) = self.pending.pop_front_if(|label| label.known_at <= time) {

@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 use super::chunk::{Chunk, RawChunk, inconsistent};
 use super::decode::Decoder;
 use super::label::Labels;
-use super::plan::Plan;
+use super::names::{Found, Names};
+use super::plan::{Key, Plan};
 use super::{HistoryErrorKind, Watermarks};
 use crate::fault::ReadContext;
 use crate::time::Micros;
@@ -91,15 +92,23 @@ pub(super) struct Range {
 
 /// A chunk, and which of its records are wanted. The others are there for the past of these.
 #[derive(Debug)]
-pub(super) struct Scanned<C> {
-    pub(super) chunk: C,
+pub(super) struct Scanned {
+    pub(super) chunk: Chunk,
     pub(super) wanted: Vec<bool>,
+    /// For each key, the entities of the records.
+    pub(super) found: Vec<Found>,
+}
+
+/// What the first stage gives to the second.
+struct Read {
+    chunk: RawChunk,
+    wanted: Vec<bool>,
 }
 
 /// The chunks of a range, in order.
 #[derive(Debug)]
 pub(super) struct Scan {
-    chunks: mpsc::Receiver<Message<Chunk>>,
+    chunks: mpsc::Receiver<Message<Scanned>>,
     ended: bool,
 }
 
@@ -111,18 +120,22 @@ impl Scan {
         range: Range,
         label_watermark: i64,
     ) -> Result<Self, HistoryErrorKind> {
-        let decoder = Decoder::new(plan.payload.clone())?;
+        let decoding = Decoding {
+            decoder: Decoder::new(plan.payload.clone())?,
+            names: plan.keys.iter().map(|_| Names::default()).collect(),
+            plan: Arc::clone(&plan),
+        };
         let (raw_sender, raw_chunks) = mpsc::channel(RAW_CHUNKS_WAITING_MAX);
         let (sender, chunks) = mpsc::channel(CHUNKS_WAITING_MAX);
         let rows = range.rows_max.min(FIRST_CHUNK_ROWS);
         let reading = Reading { connection, plan, range, label_watermark, position: None, rows };
         tokio::spawn(reading.run(raw_sender));
-        tokio::spawn(decode(decoder, raw_chunks, sender));
+        tokio::spawn(decoding.run(raw_chunks, sender));
         Ok(Self { chunks, ended: false })
     }
 
     /// The next chunk, or `None` after the last one.
-    pub(super) async fn next(&mut self) -> Result<Option<Scanned<Chunk>>, HistoryErrorKind> {
+    pub(super) async fn next(&mut self) -> Message<Scanned> {
         if self.ended {
             return Ok(None);
         }
@@ -134,28 +147,43 @@ impl Scan {
 
 /// What the channel after a stage carries: a chunk, `None` after the last one, or what went wrong. A channel that
 /// closes before that was left by a stage that panicked.
-type Message<C> = Result<Option<Scanned<C>>, HistoryErrorKind>;
+type Message<C> = Result<Option<C>, HistoryErrorKind>;
 
 fn is_last<C>(message: &Message<C>) -> bool {
     !matches!(message, Ok(Some(_)))
 }
 
 /// The second stage.
-async fn decode(
-    mut decoder: Decoder,
-    mut raw_chunks: mpsc::Receiver<Message<RawChunk>>,
-    sender: mpsc::Sender<Message<Chunk>>,
-) {
-    while let Some(message) = raw_chunks.recv().await {
-        let message = message.and_then(|scanned| {
-            scanned
-                .map(|Scanned { chunk, wanted }| Ok(Scanned { chunk: chunk.decode(&mut decoder)?, wanted }))
-                .transpose()
-        });
-        let last = is_last(&message);
-        if sender.send(message).await.is_err() || last {
-            return;
+struct Decoding {
+    plan: Arc<Plan>,
+    decoder: Decoder,
+    /// One for each key.
+    names: Vec<Names>,
+}
+
+impl Decoding {
+    /// Sends decoded chunks until the last one, or until nobody wants them any more.
+    async fn run(
+        mut self,
+        mut raw_chunks: mpsc::Receiver<Message<Read>>,
+        sender: mpsc::Sender<Message<Scanned>>,
+    ) {
+        while let Some(message) = raw_chunks.recv().await {
+            let message = message.and_then(|read| read.map(|read| self.decode(read)).transpose());
+            let last = is_last(&message);
+            if sender.send(message).await.is_err() || last {
+                return;
+            }
         }
+    }
+
+    fn decode(&mut self, read: Read) -> Result<Scanned, HistoryErrorKind> {
+        let chunk = read.chunk.decode(&mut self.decoder)?;
+        let find = |(key, names): (&Key, &mut Names)| {
+            names.find(key, (0..chunk.ids.len()).map(|row| chunk.key(key, row)), &chunk.times)
+        };
+        let found = self.plan.keys.iter().zip(&mut self.names).map(find).collect();
+        Ok(Scanned { chunk, wanted: read.wanted, found })
     }
 }
 
@@ -173,7 +201,7 @@ struct Reading {
 
 impl Reading {
     /// Sends chunks until the last one, or until nobody wants them any more.
-    async fn run(mut self, sender: mpsc::Sender<Message<RawChunk>>) {
+    async fn run(mut self, sender: mpsc::Sender<Message<Read>>) {
         loop {
             let message = self.next().await;
             let last = is_last(&message);
@@ -183,7 +211,7 @@ impl Reading {
         }
     }
 
-    async fn next(&mut self) -> Message<RawChunk> {
+    async fn next(&mut self) -> Message<Read> {
         let start = match self.position {
             None => self.start().await?,
             position => position,
@@ -199,7 +227,7 @@ impl Reading {
         self.position = chunk.times.last().copied().zip(chunk.ids.last().copied());
         self.rows = rows_for(CHUNK_BYTES, &chunk).clamp(1, self.range.rows_max);
         let wanted = self.wanted(&row, &chunk)?;
-        Ok(Some(Scanned { chunk, wanted }))
+        Ok(Some(Read { chunk, wanted }))
     }
 
     /// Where to begin so that the windows are full when the first wanted record comes; `None` if none is wanted.

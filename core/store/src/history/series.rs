@@ -108,13 +108,16 @@ impl Series {
         self.nulls = self.valid.len - self.valid.count();
     }
 
-    /// Reads what [copying](super::column) values from `index` on will read first.
+    /// Reads where a copy of the values from `index` on begins, and where the next value will stand.
     pub(super) fn touch(&self, index: usize) -> u64 {
-        match &self.values {
-            Values::Words(words) => words.get(index).copied().unwrap_or_default(),
-            Values::Bits(bits) => bits.words.get(index / 64).copied().unwrap_or_default(),
+        let ends =
+            |words: &[u64], index| words.get(index).zip(words.last()).map_or(0, |(first, last)| first ^ last);
+        let values = match &self.values {
+            Values::Words(words) => ends(words, index),
+            Values::Bits(bits) => ends(&bits.words, index / 64),
             Values::Texts(texts) => texts.spans.get(index).map_or(0, |(start, _)| *start as u64),
-        }
+        };
+        values ^ ends(&self.valid.words, index / 64)
     }
 }
 

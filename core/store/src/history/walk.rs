@@ -12,11 +12,10 @@ use std::sync::Arc;
 use arrow_schema::SchemaRef;
 
 use super::batch::Assembly;
-use super::chunk::Chunk;
 use super::column::Limits;
-use super::entities::{Entities, Slot};
-use super::past::Feed;
-use super::plan::{Key, Plan};
+use super::names::{Found, Slot};
+use super::past::{Feed, Past};
+use super::plan::Plan;
 use super::scan::{Range, Scan, Scanned, watermarks};
 use super::{HistoryBatch, HistoryError, HistoryErrorKind, HistorySpec, Watermarks};
 use crate::fault::ReadContext;
@@ -93,8 +92,8 @@ pub struct Walk {
     plan: Arc<Plan>,
     watermarks: Watermarks,
     scan: Scan,
-    /// One for each of [`Plan::keys`].
-    entities: Vec<Entities>,
+    /// For each of [`Plan::keys`], the past of each entity.
+    pasts: Vec<Vec<Past>>,
     /// The chunk at hand.
     current: Option<Current>,
     /// Items of each list in the last batch: the next one is likely to need as many.
@@ -103,9 +102,7 @@ pub struct Walk {
 
 #[derive(Debug)]
 struct Current {
-    scanned: Scanned<Chunk>,
-    /// For each key, the entity of each record.
-    slots: Vec<Vec<Option<Slot>>>,
+    scanned: Scanned,
     /// The first record that was not dealt with.
     row: usize,
 }
@@ -140,7 +137,7 @@ impl Walk {
             domain: options.domain,
             scan: Scan::start(connection, Arc::clone(&plan), range, watermarks.label)?,
             watermarks,
-            entities: plan.keys.iter().map(|_| Entities::default()).collect(),
+            pasts: plan.keys.iter().map(|_| Vec::new()).collect(),
             current: None,
             items: vec![0; plan.lists.len()],
             plan,
@@ -172,39 +169,41 @@ impl Walk {
         }
     }
 
-    fn begin_chunk(&mut self, scanned: Scanned<Chunk>) -> Current {
-        let chunk = &scanned.chunk;
-        let find = |(key, entities): (&Key, &mut Entities)| {
-            entities.find(key, (0..chunk.ids.len()).map(|row| chunk.key(key, row)), chunk.times[0])
-        };
-        let slots = self.plan.keys.iter().zip(&mut self.entities).map(find).collect();
-        Current { scanned, slots, row: 0 }
+    fn begin_chunk(&mut self, scanned: Scanned) -> Current {
+        for ((key, pasts), found) in self.plan.keys.iter().zip(&mut self.pasts).zip(&scanned.found) {
+            for slot in &found.forgotten {
+                pasts[*slot] = Past::new(key);
+            }
+            pasts.resize_with(found.slots_end, || Past::new(key));
+        }
+        Current { scanned, row: 0 }
     }
 
     /// Goes on through the current chunk, until its end or until the batch is full.
     fn pass(&mut self, current: &mut Current) -> HistoryBatch {
-        let Current { scanned: Scanned { chunk, wanted }, slots, row } = current;
-        let Self { plan, entities, .. } = self;
+        let Current { scanned: Scanned { chunk, wanted, found }, row } = current;
+        let Self { plan, pasts, .. } = self;
         let feeds: Vec<Vec<Feed<'_>>> = plan.keys.iter().map(|key| chunk.feeds(key)).collect();
         let mut batch = Assembly::new(plan, chunk, Limits::default(), &self.items);
         while *row < chunk.ids.len() {
             if row.is_multiple_of(TOUCH_ROWS) {
-                touch(entities, slots, *row);
+                touch(pasts, found, *row);
             }
             let time = chunk.times[*row];
             for (index, key) in plan.keys.iter().enumerate() {
-                if let Some(slot) = slots[index][*row] {
-                    entities[index].past_mut(slot).advance(key, time);
+                if let Some(slot) = found[index].slots[*row] {
+                    pasts[index][slot].advance(key, time);
                 }
             }
-            if wanted[*row] && !batch.add(*row, |key| slots[key][*row].map(|slot| entities[key].past(slot))) {
+            let past = |index: usize| found[index].slots[*row].map(|slot: Slot| &pasts[index][slot]);
+            if wanted[*row] && !batch.add(*row, past) {
                 break;
             }
             // Only now: a record is not part of its own past.
             if chunk.ids[*row] <= self.watermarks.record {
                 for (index, key) in plan.keys.iter().enumerate() {
-                    if let Some(slot) = slots[index][*row] {
-                        entities[index].past_mut(slot).push(key, &feeds[index], *row, time);
+                    if let Some(slot) = found[index].slots[*row] {
+                        pasts[index][slot].push(key, &feeds[index], *row, time);
                     }
                 }
             }
@@ -216,10 +215,10 @@ impl Walk {
 }
 
 /// Reads ahead what the next records will need of their entities, so that the waits for the memory overlap.
-fn touch(entities: &[Entities], slots: &[Vec<Option<Slot>>], row: usize) {
-    for (entities, slots) in entities.iter().zip(slots) {
-        let next = &slots[row..slots.len().min(row + TOUCH_ROWS)];
-        let sum = next.iter().flatten().fold(0, |sum, slot| sum ^ entities.past(*slot).touch());
+fn touch(pasts: &[Vec<Past>], found: &[Found], row: usize) {
+    for (pasts, found) in pasts.iter().zip(found) {
+        let next = &found.slots[row..found.slots.len().min(row + TOUCH_ROWS)];
+        let sum = next.iter().flatten().fold(0, |sum, slot| sum ^ pasts[*slot].touch());
         std::hint::black_box(sum); // otherwise the reads would be left out
     }
 }

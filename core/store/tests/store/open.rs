@@ -53,6 +53,15 @@ async fn what_was_stored_is_there_after_opening_again() {
 }
 
 #[tokio::test]
+async fn closing_one_handle_leaves_the_others_open() {
+    let (shop, ids) = Shop::with(vec![order(1, "ann", 10)]).await;
+    let mut appender = shop.appender().await;
+    shop.store.clone().close().await;
+    assert!(shop.store.record(ids[0]).await.unwrap().is_some());
+    appender.append(vec![order(2, "bob", 20)]).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_missing_file_is_created_only_on_request() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("shop.db");
