@@ -184,7 +184,7 @@ fn files_that_cannot_be_imported_say_why() {
             "no column `terminal_id`",
         ),
         ("huge.parquet", bomb, "footer"),
-        ("text.parquet", b"this is a text that is long enough".to_vec(), "not a Parquet file"),
+        ("text.parquet", b"this is a text that is long enough".to_vec(), "not parquet"),
         ("rows.xlsx", b"PK".to_vec(), "CSV"),
     ] {
         let path = workshop.write(name, content);

@@ -10,9 +10,7 @@ use foretell_terminal::Place;
 /// Operate foretell: plugins, records, predictions, the database.
 #[derive(Debug, Parser)]
 #[command(name = "foretell", version, max_term_width = 100, propagate_version = true)]
-#[command(
-    after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 done with some records set aside, 4 a check did not hold."
-)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line, 4 a check did not hold.")]
 pub struct Arguments {
     /// Where the database, the plugins and ONNX Runtime are.
     #[command(flatten)]

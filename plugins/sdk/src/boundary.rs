@@ -26,11 +26,8 @@ pub trait Plugin: Sized + Send + Sync + 'static {
     fn predict(&self, records: &Records<'_>, predictions: &mut Self::Predictions) -> Result<(), Error>;
 }
 
-/// Exports a [`Plugin`] under a name and a version, which must be those of the manifest.
-///
-/// ```ignore
-/// foretell_sdk::export!(MyPlugin, "my-plugin", env!("CARGO_PKG_VERSION"));
-/// ```
+/// Exports a [`Plugin`] under a name and a version, which must be those of the manifest; the example of the
+/// [crate](crate) ends with it. `env!("CARGO_PKG_VERSION")` is a good version.
 #[macro_export]
 macro_rules! export {
     ($plugin:ty, $name:expr, $version:expr) => {

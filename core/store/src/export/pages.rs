@@ -46,7 +46,12 @@ pub(super) struct Pages<'f> {
 
 impl<'f> Pages<'f> {
     pub(super) fn new(filter: &'f RecordFilter, run: Option<i64>) -> Self {
-        let last = if filter.newest_first { (i64::MAX, i64::MAX) } else { (i64::MIN, i64::MIN) };
+        let last = match (filter.newest_first, filter.from, filter.to) {
+            (false, Some(from), _) => (from, i64::MIN),
+            (false, None, _) => (Micros::MIN, i64::MIN),
+            (true, _, Some(to)) => (to, i64::MIN),
+            (true, _, None) => (Micros::MAX, i64::MAX),
+        };
         Self { filter, run, last }
     }
 
@@ -82,15 +87,16 @@ impl<'f> Pages<'f> {
         ids: &mut Vec<i64>,
         rows: &mut Vec<Row>,
     ) -> Result<(), ExportErrorKind> {
-        let sql = self.sql();
         let filter = self.filter;
-        let to = filter.to.map_or(Micros::MAX, |to| to.saturating_sub(1));
-        let mut query = sqlx::query(AssertSqlSafe(sql))
+        let end = match filter.newest_first {
+            false => filter.to.map_or(Micros::MAX, |to| to.saturating_sub(1)),
+            true => filter.from.unwrap_or(Micros::MIN),
+        };
+        let mut query = sqlx::query(AssertSqlSafe(self.sql()))
             .bind(&filter.domain)
-            .bind(filter.from.unwrap_or(Micros::MIN))
-            .bind(to)
             .bind(self.last.0)
-            .bind(self.last.1);
+            .bind(self.last.1)
+            .bind(end);
         if let Some((name, value)) = &filter.key {
             query = query.bind(name).bind(value);
         }
@@ -118,20 +124,25 @@ impl<'f> Pages<'f> {
         Ok(())
     }
 
+    /// The records behind the last one, up to the end of the filter. Its beginning is where `last` stands at first: were
+    /// it a condition as well, SQLite would go through the index from there for every page.
     fn sql(&self) -> String {
-        let (after, order) = if self.filter.newest_first { ("<", "DESC") } else { (">", "ASC") };
+        let (behind, until, order) = match self.filter.newest_first {
+            false => (">", "<=", "ASC"),
+            true => ("<", ">=", "DESC"),
+        };
         let (tables, time, id, key) = match self.filter.key {
             None => ("record", "record.event_time", "record.id", ""),
             Some(_) => (
                 "entity JOIN record_key AS past ON past.entity_id = entity.id JOIN record ON record.id = past.record_id",
                 "past.event_time",
                 "past.record_id",
-                "AND entity.domain = ?1 AND entity.name = ?6 AND entity.value = ?7",
+                "AND entity.domain = ?1 AND entity.name = ?5 AND entity.value = ?6",
             ),
         };
         format!(
             "SELECT record.id, external_id, record.event_time, payload FROM {tables}
-             WHERE record.domain = ?1 AND {time} >= ?2 AND {time} <= ?3 AND ({time}, {id}) {after} (?4, ?5) {key}
+             WHERE record.domain = ?1 AND ({time}, {id}) {behind} (?2, ?3) AND {time} {until} ?4 {key}
              ORDER BY {time} {order}, {id} {order} LIMIT {PAGE_ROWS_MAX}"
         )
     }
