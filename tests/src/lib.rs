@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use foretell_runtime::home::{HOME_VARIABLE, Home};
-use foretell_runtime::onnx::{Places, Runtime};
+use foretell_runtime::onnx::{LIBRARY_VARIABLE, Places, Runtime, locate};
 use foretell_runtime::registry::{Existing, Registry};
 use tempfile::TempDir;
 
@@ -153,10 +153,13 @@ impl Workshop {
     pub fn run(&self, name: &str, arguments: &[&str], input: &str) -> Finished {
         use std::io::Write;
         use std::process::Stdio;
+        // The workshop's home has no ONNX Runtime: the one that the tests run with is named.
+        let library = locate(&Places::of_process(None)).library().unwrap_or_else(|error| panic!("{error}"));
         let mut child = Command::new(program(name))
             .args(arguments)
             .current_dir(self.place.path())
             .env(HOME_VARIABLE, self.path("home"))
+            .env(LIBRARY_VARIABLE, library.path)
             .env_remove("FORETELL_DB")
             .env_remove("FORETELL_LOG")
             .stdin(Stdio::piped())

@@ -12,7 +12,7 @@ use foretell_store::lineage::LineageError;
 use foretell_store::open::Store;
 use foretell_store::prediction::{NewPrediction, PredictionError};
 use foretell_store::record::{RecordFilter, Reject, RejectFilter};
-use foretell_store::time::Micros;
+use foretell_store::time::{Micros, format_time};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
@@ -314,5 +314,9 @@ fn spawn_predictor(
 }
 
 fn selection(options: &ScoreOptions) -> serde_json::Value {
-    serde_json::json!({ "from": options.from, "to": options.to, "again": options.again })
+    serde_json::json!({
+        "from": options.from.map(format_time),
+        "to": options.to.map(format_time),
+        "again": options.again,
+    })
 }

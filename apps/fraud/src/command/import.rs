@@ -106,6 +106,7 @@ fn draw(output: Output, command: &arguments::Import, report: &Report) {
         ("stored", format_count(report.stored)),
         ("already stored", format_count(report.already_stored)),
         ("rejected", format_count(report.rejected)),
+        ("source", report.source.to_string()),
     ]);
     if report.rejected == 0 {
         return;
@@ -121,7 +122,10 @@ fn draw(output: Output, command: &arguments::Import, report: &Report) {
     if report.rejected > REJECTS_SHOWN_MAX as u64 {
         output.line(&format!("... and {} more", format_count(report.rejected - REJECTS_SHOWN_MAX as u64)));
     }
-    output.line("all rejects are kept in the database: `foretell record rejects`, or `--rejects FILE`");
+    output.line(&format!(
+        "all are kept in the database: `foretell record rejects --source {}`, or `--rejects FILE`",
+        report.source
+    ));
 }
 
 async fn write_rejects(store: &Store, source: i64, file: &Path) -> Result<(), Failure> {
