@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::ExportErrorKind;
-use super::pages::{Page, Row};
+use super::pages::Row;
 use crate::record::LabelValue;
 use crate::time::Micros;
 
@@ -131,31 +131,43 @@ impl Names {
 }
 
 impl Layout {
-    /// Takes the columns of a page in.
-    pub(super) fn extend(&mut self, page: &Page) -> Result<(), ExportErrorKind> {
-        for row in &page.rows {
-            for (name, value) in &row.fields {
-                self.fields.see(name, Kind::of(value));
-            }
-            for (name, value, _) in &row.labels {
-                self.labels.see(
-                    name,
-                    match value {
-                        LabelValue::Bool(_) => Kind::Bool,
-                        LabelValue::Number(_) => Kind::Float,
-                        LabelValue::Text(_) => Kind::Text,
-                    },
-                );
-            }
-            if let Some(prediction) = &row.prediction {
-                self.predicted = true;
-                self.output |= prediction.output.is_some();
-            }
-            if self.fields.kinds.len() + self.labels.kinds.len() > EXPORT_COLUMNS_MAX {
-                return Err(ExportErrorKind::TooManyColumns);
-            }
+    /// Takes in the fields of a payload.
+    pub(super) fn see_fields(&mut self, fields: &[(String, Value)]) -> Result<(), ExportErrorKind> {
+        for (name, value) in fields {
+            self.fields.see(name, Kind::of(value));
         }
-        Ok(())
+        self.check()
+    }
+
+    /// Takes in a label whose values have this type in the database, where truth is one of the numbers 0 and 1.
+    pub(super) fn see_label(
+        &mut self,
+        name: &str,
+        kind: &str,
+        is_truth: bool,
+    ) -> Result<(), ExportErrorKind> {
+        self.labels.see(
+            name,
+            match kind {
+                "integer" if is_truth => Kind::Bool,
+                "integer" | "real" => Kind::Float,
+                _ => Kind::Text,
+            },
+        );
+        self.check()
+    }
+
+    /// Takes in whether there are predictions, and whether they have outputs.
+    pub(super) fn see_predictions(&mut self, predicted: bool, output: bool) {
+        self.predicted = predicted;
+        self.output = output;
+    }
+
+    fn check(&self) -> Result<(), ExportErrorKind> {
+        match self.fields.kinds.len() + self.labels.kinds.len() {
+            0..=EXPORT_COLUMNS_MAX => Ok(()),
+            _ => Err(ExportErrorKind::TooManyColumns),
+        }
     }
 
     /// All columns, in order.
@@ -172,9 +184,7 @@ impl Layout {
                 origin: Origin::Field(field),
             });
         }
-        let mut labels = self.labels.kinds;
-        labels.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        for (label, kind) in labels {
+        for (label, kind) in self.labels.kinds {
             let name = format!("label.{label}");
             columns.push(column(&name, kind, Origin::Label(label.clone())));
             columns.push(column(&format!("{name}.known_at"), Kind::Time, Origin::LabelKnownAt(label)));

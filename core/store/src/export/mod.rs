@@ -59,8 +59,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 pub use self::layout::EXPORT_COLUMNS_MAX;
 
 use self::file::NewFile;
-use self::layout::Layout;
-use self::pages::{Page, Pages};
+use self::pages::{Page, Selection};
 use crate::fault::Fault;
 use crate::import::Format;
 use crate::open::Store;
@@ -237,13 +236,8 @@ impl<'s> Export<'s> {
                 sqlx::query("SELECT 1 FROM run WHERE id = ?").bind(run_id).fetch_optional(&mut *snapshot);
             known.await?.ok_or(ExportErrorKind::UnknownRun(run_id))?;
         }
-        let mut layout = Layout::default();
-        let mut total = 0;
-        let mut pages = Pages::new(&self.filter, self.run);
-        while let Some(page) = pages.next(&mut snapshot).await? {
-            total += page.rows.len() as u64;
-            layout.extend(&page)?;
-        }
+        let mut selection = Selection::new(&self.filter, self.run);
+        let (layout, total) = selection.survey(&mut snapshot).await?;
         let columns = layout.columns();
         let report_columns = columns.iter().map(|column| column.name.clone()).collect();
 
@@ -251,17 +245,24 @@ impl<'s> Export<'s> {
         let writing: JoinHandle<Result<W, ExportErrorKind>> =
             spawn_blocking(move || write::write(writer, format, delimiter, &columns, receiver));
         let mut done = 0;
-        let mut pages = Pages::new(&self.filter, self.run);
-        while let Some(page) = pages.next(&mut snapshot).await? {
-            done += page.rows.len() as u64;
-            if sender.send(page).await.is_err() {
-                // The writer gave up; it says why below.
-                break;
+        let reading = async {
+            while let Some(page) = selection.next_page(&mut snapshot).await? {
+                let rows = page.rows.len() as u64;
+                if sender.send(page).await.is_err() {
+                    // The writer gave up, and will say why.
+                    break;
+                }
+                done += rows;
+                progress(ExportProgress { done, total });
             }
-            progress(ExportProgress { done, total });
-        }
-        drop(sender);
-        let writer = writing.await.map_err(io::Error::other)??;
+            drop(sender);
+            Ok::<_, ExportErrorKind>(())
+        };
+        let read = reading.await;
+        // Whatever happened, the writer comes to its end first: it holds the file.
+        let written = writing.await.map_err(io::Error::other)?;
+        read?;
+        let writer = written?;
         snapshot.commit().await?;
         Ok((writer, ExportReport { records: done, columns: report_columns, elapsed: start.elapsed() }))
     }

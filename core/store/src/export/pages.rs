@@ -6,15 +6,18 @@ use std::fmt;
 use futures::TryStreamExt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{AssertSqlSafe, Row as _, Sqlite, SqliteConnection};
 
 use super::ExportErrorKind;
+use super::layout::Layout;
 use crate::prediction::Prediction;
 use crate::record::{LabelValue, RecordFilter};
 use crate::time::Micros;
 
 /// Records of one page.
-const PAGE_ROWS_MAX: usize = 4_096;
+const PAGE_ROWS_MAX: usize = 1_024;
 /// Bytes of payloads at which a page ends.
 const PAGE_BYTES_MAX: usize = 8 << 20;
 
@@ -36,15 +39,15 @@ pub(super) struct Row {
     pub(super) output: Option<Value>,
 }
 
-/// Goes through the records that a filter selects.
-pub(super) struct Pages<'f> {
+/// Which records are read, and from where on.
+pub(super) struct Selection<'f> {
     filter: &'f RecordFilter,
     run: Option<i64>,
-    /// Event time and id of the record before the next page.
+    /// Event time and id of the record before the next one.
     last: (Micros, i64),
 }
 
-impl<'f> Pages<'f> {
+impl<'f> Selection<'f> {
     pub(super) fn new(filter: &'f RecordFilter, run: Option<i64>) -> Self {
         let last = match (filter.newest_first, filter.from, filter.to) {
             (false, Some(from), _) => (from, i64::MIN),
@@ -55,8 +58,82 @@ impl<'f> Pages<'f> {
         Self { filter, run, last }
     }
 
+    /// A question about the records behind the last one, up to the end of the filter. `tables` joins others to them, and
+    /// `?7` is the run.
+    ///
+    /// The beginning of the filter is where `last` stands at first: were it a condition as well, SQLite would go through
+    /// the index from there for every page.
+    fn sql(&self, columns: &str, tables: &str, rest: &str) -> String {
+        let (behind, until) = if self.filter.newest_first { ("<", ">=") } else { (">", "<=") };
+        let (time, id) = self.place();
+        let (records, key) = match self.filter.key {
+            None => ("record", ""),
+            Some(_) => (
+                "entity JOIN record_key AS past ON past.entity_id = entity.id JOIN record ON record.id = past.record_id",
+                "AND entity.domain = ?1 AND entity.name = ?5 AND entity.value = ?6",
+            ),
+        };
+        format!(
+            "SELECT {columns} FROM {records} {tables}
+             WHERE record.domain = ?1 AND ({time}, {id}) {behind} (?2, ?3) AND {time} {until} ?4 {key} {rest}"
+        )
+    }
+
+    fn in_order(&self) -> String {
+        let order = if self.filter.newest_first { "DESC" } else { "ASC" };
+        let (time, id) = self.place();
+        format!("ORDER BY {time} {order}, {id} {order}")
+    }
+
+    /// The columns of the index that leads to the records.
+    fn place(&self) -> (&'static str, &'static str) {
+        match self.filter.key {
+            None => ("record.event_time", "record.id"),
+            Some(_) => ("past.event_time", "past.record_id"),
+        }
+    }
+
+    fn query(&self, sql: String) -> Query<'_, Sqlite, SqliteArguments> {
+        let filter = self.filter;
+        let end = match filter.newest_first {
+            false => filter.to.map_or(Micros::MAX, |to| to.saturating_sub(1)),
+            true => filter.from.unwrap_or(Micros::MIN),
+        };
+        let (name, value) = filter.key.as_ref().map(|(name, value)| (name, value)).unzip();
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(&filter.domain);
+        query.bind(self.last.0).bind(self.last.1).bind(end).bind(name).bind(value).bind(self.run)
+    }
+
+    /// Finds out which columns there are, and how many records.
+    pub(super) async fn survey(
+        &self,
+        snapshot: &mut SqliteConnection,
+    ) -> Result<(Layout, u64), ExportErrorKind> {
+        let mut layout = Layout::default();
+        let mut total = 0;
+        let mut payloads =
+            self.query(self.sql("record.id, payload", "", &self.in_order())).fetch(&mut *snapshot);
+        while let Some(row) = payloads.try_next().await? {
+            total += 1;
+            layout.see_fields(&members(row.try_get(0)?, row.try_get(1)?)?)?;
+        }
+        drop(payloads);
+
+        let columns = "DISTINCT label.name, typeof(label.value), label.value IN (0, 1)";
+        let sql = self.sql(columns, "JOIN label ON label.record_id = record.id", "ORDER BY label.name");
+        for row in self.query(sql).fetch_all(&mut *snapshot).await? {
+            layout.see_label(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)?;
+        }
+
+        let predictions = "JOIN prediction ON prediction.record_id = record.id";
+        let sql = self.sql("count(*) > 0, count(output) > 0", predictions, "AND (?7 IS NULL OR run_id = ?7)");
+        let row = self.query(sql).fetch_one(snapshot).await?;
+        layout.see_predictions(row.try_get(0)?, row.try_get(1)?);
+        Ok((layout, total))
+    }
+
     /// The next page, or nothing at the end.
-    pub(super) async fn next(
+    pub(super) async fn next_page(
         &mut self,
         snapshot: &mut SqliteConnection,
     ) -> Result<Option<Page>, ExportErrorKind> {
@@ -87,20 +164,10 @@ impl<'f> Pages<'f> {
         ids: &mut Vec<i64>,
         rows: &mut Vec<Row>,
     ) -> Result<(), ExportErrorKind> {
-        let filter = self.filter;
-        let end = match filter.newest_first {
-            false => filter.to.map_or(Micros::MAX, |to| to.saturating_sub(1)),
-            true => filter.from.unwrap_or(Micros::MIN),
-        };
-        let mut query = sqlx::query(AssertSqlSafe(self.sql()))
-            .bind(&filter.domain)
-            .bind(self.last.0)
-            .bind(self.last.1)
-            .bind(end);
-        if let Some((name, value)) = &filter.key {
-            query = query.bind(name).bind(value);
-        }
-        let mut found = query.fetch(snapshot);
+        let columns = "record.id, external_id, record.event_time, payload";
+        let sql = self.sql(columns, "", &format!("{} LIMIT {PAGE_ROWS_MAX}", self.in_order()));
+        let mut found = self.query(sql).fetch(snapshot);
+        let mut last = self.last;
         let mut bytes = 0;
         while bytes < PAGE_BYTES_MAX
             && let Some(row) = found.try_next().await?
@@ -108,7 +175,7 @@ impl<'f> Pages<'f> {
             let (id, event_time): (i64, Micros) = (row.try_get(0)?, row.try_get(2)?);
             let payload: &str = row.try_get(3)?;
             bytes += payload.len();
-            let Members(fields) = serde_json::from_str(payload).map_err(|_| ExportErrorKind::Payload(id))?;
+            let fields = members(id, payload)?;
             let external_id = row.try_get(1)?;
             ids.push(id);
             rows.push(Row {
@@ -119,32 +186,11 @@ impl<'f> Pages<'f> {
                 prediction: None,
                 output: None,
             });
-            self.last = (event_time, id);
+            last = (event_time, id);
         }
+        drop(found);
+        self.last = last;
         Ok(())
-    }
-
-    /// The records behind the last one, up to the end of the filter. Its beginning is where `last` stands at first: were
-    /// it a condition as well, SQLite would go through the index from there for every page.
-    fn sql(&self) -> String {
-        let (behind, until, order) = match self.filter.newest_first {
-            false => (">", "<=", "ASC"),
-            true => ("<", ">=", "DESC"),
-        };
-        let (tables, time, id, key) = match self.filter.key {
-            None => ("record", "record.event_time", "record.id", ""),
-            Some(_) => (
-                "entity JOIN record_key AS past ON past.entity_id = entity.id JOIN record ON record.id = past.record_id",
-                "past.event_time",
-                "past.record_id",
-                "AND entity.domain = ?1 AND entity.name = ?5 AND entity.value = ?6",
-            ),
-        };
-        format!(
-            "SELECT record.id, external_id, record.event_time, payload FROM {tables}
-             WHERE record.domain = ?1 AND ({time}, {id}) {behind} (?2, ?3) AND {time} {until} ?4 {key}
-             ORDER BY {time} {order}, {id} {order} LIMIT {PAGE_ROWS_MAX}"
-        )
     }
 
     /// Of each record the prediction of the run, or the latest one.
@@ -187,6 +233,11 @@ async fn add_labels(
         }
     }
     Ok(())
+}
+
+/// The members of a payload.
+fn members(id: i64, payload: &str) -> Result<Vec<(String, Value)>, ExportErrorKind> {
+    serde_json::from_str(payload).map(|Members(members)| members).map_err(|_| ExportErrorKind::Payload(id))
 }
 
 /// A JSON object whose members stay in order.
