@@ -11,10 +11,11 @@ use cpu_time::ThreadTime;
 
 use crate::figures::median;
 
-/// How long one way's part of a round should be.
-const TURN: Duration = Duration::from_millis(1);
+/// How long one way's part of a round should be: several calls of the largest batch, the first of which finds the caches
+/// as the way before left them.
+const TURN: Duration = Duration::from_millis(4);
 /// Rounds before measuring: caches, branch predictors, allocators and the processor's frequency settle.
-const ROUNDS_WARM: usize = 20;
+const ROUNDS_WARM: usize = 3;
 
 /// One way of doing the work.
 pub(super) type Way<'a> = Box<dyn FnMut() + 'a>;
@@ -49,6 +50,12 @@ impl Times {
     /// How many times as long a call takes as one of `other`.
     pub(super) fn ratio_to(&self, other: &Times) -> Reading {
         self.against(other, |own, other| own / other)
+    }
+
+    /// Adds the rounds of another sitting.
+    pub(super) fn extend(&mut self, other: Times) {
+        self.wall.extend(other.wall);
+        self.processor.extend(other.processor);
     }
 
     /// The median over rounds of what `compare` makes of a call of each.

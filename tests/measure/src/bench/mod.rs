@@ -12,6 +12,9 @@
 //! | features | the features alone, in plain Rust from plain slices |
 //! | empty | `Plugin::predict` on a batch without rows: everything of a call that is neither features nor network |
 //!
+//! What a network costs depends on where its memory happens to lie, by a quarter for the largest batch. So everything is
+//! opened anew several times, and figures are medians over the rounds of all sittings.
+//!
 //! For one record, `bare_us` is the plain network on ready features, and `extra_us` is what the runtime needs more than
 //! that, the features included. For larger batches `bare_us` includes the features.
 
@@ -36,18 +39,22 @@ use self::records::Transactions;
 use crate::figures::Figures;
 use crate::machine;
 
-/// Records of a call, and how many rounds are measured.
-const BATCHES: [(usize, usize); 3] = [(1, 1_500), (32, 1_000), (1_024, 800)];
+/// Records of a call.
+const BATCHES_ROWS: [usize; 3] = [1, 32, 1_024];
+/// How often everything is opened anew.
+const SITTINGS: usize = 15;
+/// Rounds that are measured of each sitting.
+const ROUNDS: usize = 40;
 
 /// What the extra microseconds of one record may be.
 const EXTRA_US_MAX: f64 = 5.0;
 /// What the ratio of 1,024 records to bare may be.
 const RATIO_MAX: f64 = 1.1;
 
-/// What the ways run on, made once.
+/// What is measured.
 struct Bench {
     runtime: Arc<Runtime>,
-    plugin: Plugin,
+    verified: Verified,
     network: Vec<u8>,
 }
 
@@ -67,7 +74,7 @@ struct Measured {
 pub(crate) fn runtime(output: Output) -> Result<(), Failure> {
     let bench = Bench::open()?;
     let measured: Vec<Measured> =
-        BATCHES.into_iter().map(|(rows, rounds)| bench.measure(rows, rounds)).collect::<Result<_, _>>()?;
+        BATCHES_ROWS.into_iter().map(|rows| bench.measure(rows)).collect::<Result<_, _>>()?;
     let mut figures = Figures::default();
     for measured in &measured {
         measured.note(&mut figures);
@@ -84,15 +91,28 @@ impl Bench {
             Verified::trusting(&machine::plugin_directory(PLUGIN)?).map_err(|error| fail(&error))?;
         let file = verified.models().first().map(|model| model.path.clone()).unwrap_or_default();
         let network = std::fs::read(&file).map_err(|error| fail(&error))?;
-        let plugin =
-            Plugin::load(&runtime, verified, &LoadOptions::default()).map_err(|error| fail(&error))?;
-        Ok(Self { runtime, plugin, network })
+        Ok(Self { runtime, verified, network })
     }
 
-    fn measure(&self, rows: usize, rounds: usize) -> Result<Measured, Failure> {
+    fn measure(&self, rows: usize) -> Result<Measured, Failure> {
+        let mut all = self.sit(rows)?;
+        for _ in 1..SITTINGS {
+            for (all, times) in all.iter_mut().zip(self.sit(rows)?) {
+                all.extend(times);
+            }
+        }
+        let [runtime, bare, plain, bound, network, features, empty] = all;
+        Ok(Measured { rows, runtime, bare, plain, bound, network, features, empty })
+    }
+
+    /// Opens everything, and measures for [`ROUNDS`]. Times are in the order of [`Measured`].
+    fn sit(&self, rows: usize) -> Result<[Times; 7], Failure> {
         let fail = |error: &dyn std::error::Error| Failure::new(error);
+        let options = LoadOptions::default();
+        let plugin =
+            Plugin::load(&self.runtime, self.verified.clone(), &options).map_err(|error| fail(&error))?;
         let transactions = Transactions::new(rows);
-        let batch = transactions.to_batch(self.plugin.schema()).map_err(|error| fail(&error))?;
+        let batch = transactions.to_batch(plugin.schema()).map_err(|error| fail(&error))?;
         let mut ready = vec![0.0; rows * FEATURES];
         transactions.write_features(&mut ready);
         let mut bare = Bare::new(&self.runtime, &self.network, rows).map_err(|error| fail(&error))?;
@@ -100,14 +120,14 @@ impl Bench {
         plain.features_mut().copy_from_slice(&ready);
         let mut bound = Bound::new(&self.runtime, &self.network, &ready).map_err(|error| fail(&error))?;
         let model = Model::from_bytes(&self.runtime, &self.network, 1, 1).map_err(|error| fail(&error))?;
-        self.compare(&batch, &mut plain)?;
+        compare(&plugin, &batch, &mut plain)?;
 
         const RAN: &str = "a call that was just made on the same input succeeds again";
         let (empty, shape) = (batch.slice(0, 0), [rows as i64, FEATURES as i64]);
         let (mut scores, mut features) = (vec![0.0f32; rows], ready.clone());
         let ways: [Way<'_>; 7] = [
             Box::new(|| {
-                black_box(self.plugin.predict(black_box(&batch)).expect(RAN).numbers().map(<[f32]>::len));
+                black_box(plugin.predict(black_box(&batch)).expect(RAN).numbers().map(<[f32]>::len));
             }),
             Box::new(|| {
                 black_box(&transactions).write_features(bare.features_mut());
@@ -128,23 +148,24 @@ impl Bench {
                 black_box(&transactions).write_features(black_box(&mut features));
             }),
             Box::new(|| {
-                black_box(self.plugin.predict(black_box(&empty)).expect(RAN).len());
+                black_box(plugin.predict(black_box(&empty)).expect(RAN).len());
             }),
         ];
-        let [runtime, bare, plain, bound, network, features, empty] = take_turns(ways, rounds);
-        Ok(Measured { rows, runtime, bare, plain, bound, network, features, empty })
+        Ok(take_turns(ways, ROUNDS))
     }
+}
 
-    /// Makes sure that both sides compute the same before their speed is compared.
-    fn compare(&self, batch: &RecordBatch, plain: &mut Bare) -> Result<(), Failure> {
-        let predictions = self.plugin.predict(batch).map_err(|error| Failure::new(&error))?;
-        let expected = plain.run(<[f32]>::to_vec).map_err(|error| Failure::new(&error))?;
-        match predictions.numbers() {
-            Some(found) if found == expected => Ok(()),
-            found => Err(Failure::words(format!(
-                "the runtime and the bare network disagree on {} records: {found:?} and {expected:?}",
-                batch.num_rows()
-            ))),
+/// Makes sure that both sides compute the same before their speed is compared.
+fn compare(plugin: &Plugin, batch: &RecordBatch, plain: &mut Bare) -> Result<(), Failure> {
+    let predictions = plugin.predict(batch).map_err(|error| Failure::new(&error))?;
+    let expected = plain.run(<[f32]>::to_vec).map_err(|error| Failure::new(&error))?;
+    match predictions.numbers() {
+        Some(found) if found == expected => Ok(()),
+        found => {
+            let rows = batch.num_rows();
+            Err(Failure::words(format!(
+                "the runtime and the bare network disagree on {rows} records: {found:?} and {expected:?}"
+            )))
         }
     }
 }
@@ -153,6 +174,17 @@ impl Measured {
     /// What the runtime is compared with: one record with the network alone, more with features and network.
     fn compared(&self) -> &Times {
         if self.rows == 1 { &self.plain } else { &self.bare }
+    }
+
+    /// Microseconds of a call through the runtime that are in none of its parts: tensors in and out of the plugin, and
+    /// caches that the parts share.
+    fn rest(&self) -> Reading {
+        let [runtime, network, features, empty] =
+            [&self.runtime, &self.network, &self.features, &self.empty].map(Times::call);
+        Reading {
+            wall: runtime.wall - network.wall - features.wall - empty.wall,
+            processor: runtime.processor - network.processor - features.processor - empty.processor,
+        }
     }
 
     fn note(&self, figures: &mut Figures) {
@@ -172,6 +204,7 @@ impl Measured {
         ] {
             set(name, "_us", times.call());
         }
+        set("rest", "_us", self.rest());
         set("extra", "_us", self.runtime.more_than(self.compared()));
         set("ratio_to_bare", "", self.runtime.ratio_to(self.compared()));
     }
@@ -191,23 +224,20 @@ fn draw(output: Output, bench: &Bench, measured: &[Measured]) {
 fn draw_one(output: Output, measured: &Measured) {
     let rows = measured.rows;
     output.line(&format!("\n{rows} record{} in a call", if rows == 1 { "" } else { "s" }));
-    let what = if rows == 1 {
-        "the network alone, on ready features"
-    } else {
-        "features in plain Rust, then the network"
-    };
+    let what = if rows == 1 { "bare: the network" } else { "bare: features in plain Rust, then the network" };
     let lines = [
-        ("through the runtime", &measured.runtime),
-        (what, measured.compared()),
-        ("  network, input and output bound once", &measured.bound),
-        ("  network, as the runtime runs it", &measured.network),
-        ("  features in plain Rust", &measured.features),
-        ("  a call without records: lending, boundary, taking over", &measured.empty),
+        (what, measured.compared().call()),
+        ("through the runtime", measured.runtime.call()),
+        ("  of it: network, as the runtime runs it", measured.network.call()),
+        ("  of it: features, as in plain Rust", measured.features.call()),
+        ("  of it: a call without records (lending, boundary, taking over)", measured.empty.call()),
+        ("  of it: the rest (tensors, shared caches)", measured.rest()),
+        ("network alone, plain", measured.plain.call()),
+        ("network alone, input and output bound once", measured.bound.call()),
     ];
     output.table(
         &["", "us#", "(cpu)#"],
-        lines.into_iter().map(|(what, times)| {
-            let reading = times.call();
+        lines.into_iter().map(|(what, reading)| {
             vec![what.to_owned(), format!("{:.2}", reading.wall), both(reading.processor)]
         }),
     );
