@@ -13,6 +13,8 @@
 //!
 //! A window of `w` days is `(t - w, t]`. The terminal's windows end at `t - 7 d`, because a fraud is known a week later.
 
+use std::ops::Range;
+
 /// Number of features of a transaction.
 pub const FEATURES: usize = 15;
 
@@ -39,17 +41,18 @@ pub struct Customer<'a> {
 pub struct Terminal<'a, F> {
     /// When, in microseconds since 1970.
     pub times: &'a [i64],
-    /// Whether the transaction of an index is known to be fraud.
-    pub is_fraud: F,
+    /// How many of a range of them are known to be fraud.
+    pub frauds: F,
 }
 
 /// Computes the features of a transaction of `amount` at `time` (microseconds since 1970, the shop's own clock).
 ///
 /// ```
+/// use std::ops::Range;
 /// use foretell_plugin_fraud::features::{Customer, Terminal, features};
 /// let day = 86_400_000_000;
 /// let customer = Customer { times: &[9 * day], amounts: &[30.0] };
-/// let terminal = Terminal { times: &[day, 2 * day], is_fraud: |index| index == 1 };
+/// let terminal = Terminal { times: &[day, 2 * day], frauds: |range: Range<usize>| usize::from(range.contains(&1)) };
 /// let found = features(10 * day - 1, 10.0, customer, terminal);
 /// assert_eq!(found[3..5], [2.0, 20.0], "two transactions within a day, 20 on average");
 /// assert_eq!(found[9..11], [1.0, 1.0], "one in the day that ended a week ago, and it was fraud");
@@ -58,7 +61,7 @@ pub fn features(
     time: i64,
     amount: f64,
     customer: Customer<'_>,
-    terminal: Terminal<'_, impl Fn(usize) -> bool>,
+    terminal: Terminal<'_, impl Fn(Range<usize>) -> usize>,
 ) -> [f64; FEATURES] {
     let mut found = [0.0; FEATURES];
     found[0] = amount;
@@ -77,15 +80,16 @@ pub fn features(
         found[4 + 2 * slot] = sum / count;
     }
 
-    let (mut next, mut frauds) = (terminal.times.len(), 0u32);
+    let (mut next, mut frauds) = (terminal.times.len(), 0);
     for (slot, days) in WINDOWS_DAYS.into_iter().enumerate() {
+        let end = next;
         while next > 0 && terminal.times[next - 1] > time - DELAY - days * DAY {
             next -= 1;
-            frauds += u32::from((terminal.is_fraud)(next));
         }
+        frauds += (terminal.frauds)(next..end);
         let count = (terminal.times.len() - next) as f64;
         found[9 + 2 * slot] = count;
-        found[10 + 2 * slot] = if count > 0.0 { f64::from(frauds) / count } else { 0.0 };
+        found[10 + 2 * slot] = if count > 0.0 { frauds as f64 / count } else { 0.0 };
     }
     found
 }
@@ -99,7 +103,7 @@ mod tests {
     const HOUR: i64 = DAY / 24;
 
     fn alone(time: i64) -> [f64; FEATURES] {
-        let nobody = Terminal { times: &[], is_fraud: |_| unreachable!("there is no past") };
+        let nobody = Terminal { times: &[], frauds: |range: Range<usize>| range.len() };
         features(time, 5.0, Customer { times: &[], amounts: &[] }, nobody)
     }
 
@@ -135,7 +139,10 @@ mod tests {
         };
         let end = now - DELAY;
         let terminal_times = [end - 30 * DAY, end - 30 * DAY + 1, end - 7 * DAY, end - DAY, end];
-        let terminal = Terminal { times: &terminal_times, is_fraud: |index| index == 1 || index == 4 };
+        let terminal = Terminal {
+            times: &terminal_times,
+            frauds: |range: Range<usize>| range.filter(|index| *index == 1 || *index == 4).count(),
+        };
         let found = features(now, 1.0, customer, terminal);
         assert_eq!(found[3..9], [3.0, 49.0 / 3.0, 4.0, 57.0 / 4.0, 6.0, 63.0 / 6.0]);
         assert_eq!(found[9..], [1.0, 1.0, 2.0, 0.5, 4.0, 0.5]);

@@ -7,6 +7,7 @@
 pub mod features;
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use foretell_sdk::{
     Column, Error, History, Model, Open, Past, Plugin, Records, Scores, Tensor, TensorMut, Time,
@@ -49,8 +50,9 @@ impl FeedForward {
                 Customer { times: &customer_times[past.clone()], amounts: &customer_amounts[past] };
             let past = terminal_rows.range(row);
             let first = past.start;
-            let is_fraud = |index| terminal_frauds.is_true(first + index);
-            let terminal = Terminal { times: &terminal_times[past], is_fraud };
+            let frauds =
+                |range: Range<usize>| terminal_frauds.count_true(first + range.start..first + range.end);
+            let terminal = Terminal { times: &terminal_times[past], frauds };
             let found = features(times[row], amounts[row], customer, terminal);
             input.extend(found.map(|value| value as f32));
         }

@@ -96,8 +96,10 @@ impl Transactions {
             };
             let past = self.terminals.range(row);
             let known = &self.terminals.values[past.clone()];
-            let terminal =
-                Terminal { times: &self.terminals.times[past], is_fraud: |index: usize| known[index] };
+            let terminal = Terminal {
+                times: &self.terminals.times[past],
+                frauds: |range: Range<usize>| known[range].iter().filter(|known| **known).count(),
+            };
             let found = features(self.times[row], self.amounts[row], customer, terminal);
             for (slot, value) in slots.iter_mut().zip(found) {
                 *slot = value as f32;

@@ -59,8 +59,9 @@ fn of_batch(manifest: &Manifest, batch: &HistoryBatch) -> Option<Vec<[f64; FEATU
         let customer = Customer { times: &customer_times[past.clone()], amounts: &customer_amounts[past] };
         let past = range(terminals, row);
         let first = past.start;
-        let is_fraud = |index: usize| frauds.is_valid(first + index) && frauds.value(first + index);
-        let terminal = Terminal { times: &terminal_times[past], is_fraud };
+        let known = |index: usize| frauds.is_valid(first + index) && frauds.value(first + index);
+        let frauds = |range: Range<usize>| range.filter(|&index| known(index)).count();
+        let terminal = Terminal { times: &terminal_times[past], frauds };
         features(batch.event_times[row], amounts[row], customer, terminal)
     };
     Some((0..batch.ids.len()).map(of_row).collect())
