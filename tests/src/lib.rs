@@ -5,9 +5,13 @@ use std::process::Command;
 
 use std::sync::Arc;
 
+use foretell_jobs::{JobOptions, Program, Stop, create, work};
 use foretell_runtime::home::{HOME_VARIABLE, Home};
 use foretell_runtime::onnx::{LIBRARY_VARIABLE, Places, Runtime, locate};
+use foretell_runtime::plugin::Plugin;
 use foretell_runtime::registry::{Existing, Registry};
+use foretell_store::job::{Job, Planned};
+use foretell_store::open::Store;
 use tempfile::TempDir;
 
 /// Directory of this package.
@@ -178,6 +182,27 @@ impl Workshop {
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
+}
+
+/// Plans a job with an installed plugin and does it, in this process; `None` if it would be about no records.
+///
+/// # Panics
+/// When anything about it fails.
+pub async fn score(
+    workshop: &Workshop,
+    store: &Store,
+    plugin: &Plugin,
+    runtime: &Arc<Runtime>,
+    options: &JobOptions,
+) -> Option<Job> {
+    let program = Program::new("test", "0", runtime);
+    let planned = create(store, plugin, &program, options, |_| {}).await.expect("a job can be planned");
+    let job = match planned {
+        Planned::New(job) | Planned::Unfinished(job) => job,
+        Planned::Nothing => return None,
+    };
+    work(store, &workshop.registry(), runtime, job, &Stop::default(), |_| {}).await.expect("a job can be done");
+    store.job(job).await.expect("a job can be read")
 }
 
 /// How a program ended.

@@ -1,14 +1,13 @@
 //! Records that make a plugin fail cost themselves, and not their batch.
 
-use std::sync::Arc;
-
-use foretell_jobs::{Program, ScoreOptions, score};
+use foretell_jobs::JobOptions;
 use foretell_runtime::plugin::{LoadOptions, Plugin};
 use foretell_runtime::registry::Existing;
 use foretell_store::open::Store;
 use foretell_store::prediction::PredictionFilter;
 use foretell_store::record::{Appender, NewRecord, RejectFilter, SourceInfo, SourceKind};
-use foretell_tests::{Workshop, library, onnx_runtime, plugin_directory};
+use foretell_store::selection::{Selection, Unscored};
+use foretell_tests::{Workshop, library, onnx_runtime, plugin_directory, score};
 
 const MANIFEST: &str = r#"
 schema = 1
@@ -74,15 +73,14 @@ async fn poison_is_set_aside_with_its_reason() {
     let runtime = onnx_runtime();
     let plugin =
         Plugin::load(&runtime, registry.verify(&installed).unwrap(), &LoadOptions::default()).unwrap();
-    let (plugin, program) = (Arc::new(plugin), Program::new("test", "0", &runtime));
     let store = filled(&workshop).await;
 
-    // Whatever the size of a batch, the same records are set aside.
-    for batch_rows in [1, 7, 100] {
-        let options = ScoreOptions { again: true, batch_rows, ..ScoreOptions::default() };
-        let report = score(&store, &plugin, &program, &options, |_| {}).await.unwrap();
-        assert_eq!((report.scored, report.rejected), (94, 6), "batches of {batch_rows}");
-        let mut rejects = store.rejects(RejectFilter::Run(report.run), 100).await.unwrap();
+    // Whatever the size of a chunk, the same records are set aside.
+    for chunk_records in [1, 7, 100] {
+        let options = JobOptions { chunk_records, ..JobOptions::new(Selection::default()) };
+        let job = score(&workshop, &store, &plugin, &runtime, &options).await.unwrap();
+        assert_eq!((job.predicted, job.rejected), (94, 6), "chunks of {chunk_records}");
+        let mut rejects = store.rejects(RejectFilter::Run(job.run_id), 100).await.unwrap();
         rejects.sort_by_key(|reject| reject.record_id);
         for (reject, (index, _, _, field, reason)) in rejects.iter().zip(POISON) {
             let record = store.record(reject.record_id.unwrap()).await.unwrap().unwrap();
@@ -90,11 +88,11 @@ async fn poison_is_set_aside_with_its_reason() {
             assert_eq!(reject.field.as_deref(), field, "{reject:?}");
             assert!(reject.reason.contains(reason), "{reject:?}");
         }
-        let predictions = store.predictions(PredictionFilter::run(report.run), 100).await.unwrap();
+        let predictions = store.predictions(PredictionFilter::run(job.run_id), 100).await.unwrap();
         assert!(predictions.iter().all(|prediction| prediction.score == Some(0.25)));
         assert!(predictions.iter().all(|prediction| prediction.label.as_deref() == Some("no")));
     }
     // What was scored or set aside is not looked at again.
-    let report = score(&store, &plugin, &program, &ScoreOptions::default(), |_| {}).await.unwrap();
-    assert_eq!((report.scored, report.rejected), (0, 0));
+    let unscored = Selection { unscored: Some(Unscored::default()), ..Selection::default() };
+    assert_eq!(score(&workshop, &store, &plugin, &runtime, &JobOptions::new(unscored)).await, None);
 }

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use foretell_store::time::{Micros, parse_time};
-use foretell_terminal::Place;
+use foretell_terminal::job;
+use foretell_terminal::{Place, parse_key};
 
 /// Operate foretell: plugins, records, predictions, the database.
 #[derive(Debug, Parser)]
 #[command(name = "foretell", version, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line, 4 a check did not hold.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 done with some records set aside, 4 a check did not hold."
+)]
 pub struct Arguments {
     /// Where the database, the plugins and ONNX Runtime are.
     #[command(flatten)]
@@ -35,6 +38,9 @@ pub enum Command {
     /// Look at stored predictions, with all that produced them.
     #[command(subcommand)]
     Prediction(Prediction),
+    /// Score stored records in jobs that survive being killed, and compare models.
+    #[command(subcommand)]
+    Job(job::Command),
     /// Run stored predictions again, and compare.
     Verify(Verify),
     /// Look after the database.
@@ -90,13 +96,6 @@ pub struct Selection {
     /// Only records with this value of a key, such as `customer_id=596`.
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_key)]
     pub key: Option<(String, String)>,
-}
-
-fn parse_key(text: &str) -> Result<(String, String), &'static str> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("expected the name of a key and its value, such as `customer_id=596`"),
-    }
 }
 
 /// Form of exported records.

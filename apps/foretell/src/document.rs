@@ -4,44 +4,13 @@
 //! UTC. Payloads, settings and selections are JSON exactly as it is stored. Other things are named by their numbers:
 //! `record`, `run` and `source`.
 
-use std::fmt;
-
 use foretell_store::lineage;
 use foretell_store::prediction;
 use foretell_store::record::{self, LabelValue, RejectedRecord};
-use foretell_store::time::{Micros, format_time};
 use foretell_store::{label, lineage::PluginVersion};
-use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::Serialize;
 
-/// A time, printed as RFC 3339 in UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Time(pub Micros);
-
-impl fmt::Display for Time {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&format_time(self.0))
-    }
-}
-
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-/// JSON as it is stored, printed character by character; as a text, should it be no JSON.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Json(pub String);
-
-impl Serialize for Json {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match serde_json::from_str::<&RawValue>(&self.0) {
-            Ok(raw) => raw.serialize(serializer),
-            Err(_) => serializer.serialize_str(&self.0),
-        }
-    }
-}
+pub use foretell_terminal::{Json, Time};
 
 /// A record.
 #[derive(Clone, Debug, Serialize)]
@@ -298,23 +267,6 @@ impl From<RejectedRecord> for Reject {
             reason: reject.reason,
             content: reject.content,
             rejected_at: Time(reject.rejected_at),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stored_json_is_printed_as_it_is() {
-        let cases = [
-            (r#"{"b":1.50,"a":[ 1]}"#, r#"{"b":1.50,"a":[ 1]}"#),
-            ("not json", r#""not json""#),
-            (r#"{"a":1"#, r#""{\"a\":1""#),
-        ];
-        for (stored, printed) in cases {
-            assert_eq!(serde_json::to_string(&Json(stored.to_owned())).unwrap(), printed);
         }
     }
 }

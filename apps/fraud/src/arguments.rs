@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use foretell_terminal::Place;
+use foretell_terminal::{Place, job};
 
 /// Find card fraud: import transactions, score them with their past, label what turned out, evaluate.
 #[derive(Debug, Parser)]
@@ -34,6 +34,9 @@ pub enum Command {
     Simulate(Simulate),
     /// Score transactions: given ones, or stored ones that this model has not scored yet.
     Score(Score),
+    /// Score stored transactions in jobs that survive being killed, and compare models.
+    #[command(subcommand)]
+    Batch(job::Command),
     /// Show a transaction: what was stored, its past, its predictions, its labels.
     Show(Show),
     /// Say what a transaction turned out to be.
@@ -115,6 +118,9 @@ pub struct Score {
     /// The network to use instead of the plugin's own, an ONNX file with the same inputs and outputs.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub model: Option<PathBuf>,
+    /// Processes that work at the same time.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = job::parse_workers, conflicts_with = "input")]
+    pub workers: usize,
 }
 
 /// `foretell-fraud show`

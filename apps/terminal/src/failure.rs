@@ -49,6 +49,11 @@ impl Failure {
         Self { message: message.into(), hint: None }
     }
 
+    /// What to do next, if there is something.
+    pub fn hint_text(&self) -> Option<String> {
+        self.hint.clone()
+    }
+
     /// Adds what to do next.
     #[must_use]
     pub fn hint(mut self, hint: Option<impl Into<String>>) -> Self {
@@ -69,10 +74,13 @@ pub fn run(command: impl Future<Output = Result<u8, Failure>>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return tell(&Failure::new(&error)),
     };
-    match runtime.block_on(command) {
+    let code = match runtime.block_on(command) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => tell(&failure),
-    }
+    };
+    // A plugin that does not return is left behind.
+    runtime.shutdown_background();
+    code
 }
 
 #[expect(clippy::print_stderr, reason = "the one place where an app tells its failure")]

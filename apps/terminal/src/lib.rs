@@ -6,12 +6,15 @@
 //!   error, so that `--json | jq` always works.
 //! - **Invariant:** an app has no logic that another app would need; it has arguments, wording and drawing.
 
+mod document;
 mod failure;
+pub mod job;
 mod output;
 mod place;
 mod progress;
 
+pub use document::{Json, Time};
 pub use failure::{Failure, exit, run};
 pub use output::{Output, format_bytes, format_count, format_percent};
-pub use place::Place;
+pub use place::{Place, parse_key};
 pub use progress::Bar;

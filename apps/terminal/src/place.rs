@@ -2,14 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueHint};
 use foretell_runtime::onnx::{Places, Runtime};
 use foretell_runtime::plugin::{LoadOptions, Plugin};
 use foretell_runtime::registry::Registry;
-use foretell_store::open::{OpenError, OpenErrorKind, Store};
+use foretell_store::open::{OpenError, OpenErrorKind, OpenOptions, Store};
 
 use crate::Failure;
+
+/// How long work that is not in a hurry waits to write.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Options of every app that say where things are.
 #[derive(Args, Clone, Debug)]
@@ -31,6 +35,13 @@ impl Place {
     /// Opens the database, which must exist.
     pub async fn open(&self) -> Result<Store, Failure> {
         Store::open(&self.db).await.map_err(|error| open_failure(&error))
+    }
+
+    /// Opens the database, which must exist, for work that is not in a hurry: when several processes write, each waits for
+    /// its turn.
+    pub async fn open_patiently(&self) -> Result<Store, Failure> {
+        let options = OpenOptions { busy_timeout: PATIENCE };
+        options.open(&self.db).await.map_err(|error| open_failure(&error))
     }
 
     /// Opens the database to look only.
@@ -78,4 +89,12 @@ fn open_failure(error: &OpenError) -> Failure {
         OpenErrorKind::Older { .. } => Some("bring it up to date: `foretell db migrate`"),
         _ => error.kind.hint(),
     })
+}
+
+/// Reads the value of a key, as `customer_id=596`.
+pub fn parse_key(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected the name of a key and its value, such as `customer_id=596`"),
+    }
 }

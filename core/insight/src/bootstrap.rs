@@ -230,7 +230,7 @@ impl Bootstrap {
 
 /// The quantile of ascending values, linear between neighbours (type 7 of Hyndman and Fan, "Sample quantiles
 /// in statistical packages", The American Statistician 50, 1996).
-fn quantile(values: &[f64], share: f64) -> f64 {
+pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
     let place = share * (values.len() - 1) as f64;
     let below = values[place.floor() as usize];
     let above = values[place.ceil() as usize];

@@ -24,5 +24,6 @@ mod threshold;
 
 pub use calibration::{CALIBRATION_BINS, Calibration, CalibrationBin};
 pub use curve::{CURVE_POINTS, PrecisionRecallPoint, RocPoint};
+pub(crate) use ranking::descending;
 pub use ranking::{Class, MetricError, ROWS_MAX, Ranking, RankingError, Undefined};
 pub use threshold::{Confusion, Costs, OperatingPoint, Top};

@@ -19,6 +19,7 @@
 //!   every metric of the crate is a pass over it.
 //! - [`bootstrap`] puts an interval around any statistic of the rows, from a seed.
 //! - [`report`] gathers what people ask for most in one value that serialises to JSON.
+//! - [`comparison`] does the same for two models on the same rows.
 //!
 //! # Contract
 //! Everything here is a pure function of its arguments: the same columns, settings and seed give the same
@@ -35,4 +36,5 @@
 
 pub mod bootstrap;
 pub mod classification;
+pub mod comparison;
 pub mod report;

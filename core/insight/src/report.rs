@@ -263,19 +263,41 @@ fn intervals(
 ) -> Result<[Option<Interval>; 4], BootstrapError> {
     // Positions are drawn, not rows: as good for the statistics, and memory is read in order.
     let rows = if stratified { Rows::strata(ranking.labels()) } else { Rows::all(ranking.rows()) };
-    let log_losses: Option<Vec<f64>> = probabilities.then(|| ranking.log_losses().collect());
-    let squared_errors: Option<Vec<f64>> = probabilities.then(|| ranking.squared_errors().collect());
-    let mean = |counts: &[u32], terms: &Option<Vec<f64>>| {
-        let weighted =
-            |terms: &Vec<f64>| counts.iter().zip(terms).map(|(&c, term)| f64::from(c) * term).sum::<f64>();
-        terms.as_ref().map(|terms| weighted(terms) / counts.len() as f64)
-    };
-    bootstrap.intervals(&rows, |counts| {
+    let figures = Figures::new(ranking, probabilities);
+    bootstrap.intervals(&rows, |counts| figures.of_draw(counts))
+}
+
+/// The area under the ROC curve, average precision, log loss and Brier score, ready to be computed for many draws.
+pub(crate) struct Figures<'a> {
+    ranking: &'a Ranking,
+    /// By position; None when the scores are no probabilities.
+    log_losses: Option<Vec<f64>>,
+    /// As `log_losses`.
+    squared_errors: Option<Vec<f64>>,
+}
+
+impl Figures<'_> {
+    pub(crate) fn new(ranking: &Ranking, probabilities: bool) -> Figures<'_> {
+        Figures {
+            ranking,
+            log_losses: probabilities.then(|| ranking.log_losses().collect()),
+            squared_errors: probabilities.then(|| ranking.squared_errors().collect()),
+        }
+    }
+
+    /// The figures when the row at position `p` is drawn `counts[p]` times.
+    pub(crate) fn of_draw(&self, counts: &[u32]) -> [Option<f64>; 4] {
+        let mean = |terms: &Option<Vec<f64>>| {
+            let weighted = |terms: &Vec<f64>| {
+                counts.iter().zip(terms).map(|(&c, term)| f64::from(c) * term).sum::<f64>()
+            };
+            terms.as_ref().map(|terms| weighted(terms) / counts.len() as f64)
+        };
         [
-            ranking.roc_auc_of_draw(counts),
-            ranking.average_precision_of_draw(counts),
-            mean(counts, &log_losses),
-            mean(counts, &squared_errors),
+            self.ranking.roc_auc_of_draw(counts),
+            self.ranking.average_precision_of_draw(counts),
+            mean(&self.log_losses),
+            mean(&self.squared_errors),
         ]
-    })
+    }
 }

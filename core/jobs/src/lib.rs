@@ -1,22 +1,47 @@
 //! Work over stored records: score them with a plugin, and verify what was scored before.
 //!
-//! This is the one place where the store, which knows no plugin, and the runtime, which knows no database, meet. [`score`]
-//! walks the records in time order with their history, predicts batch by batch, and writes predictions and rejects;
-//! reading, predicting and writing overlap. [`answer`] does the same for a few records at once, online. [`verify`] repeats
-//! stored predictions with the plugin, the models and the past of their time, and compares.
+//! This is the one place where the store, which knows no plugin, and the runtime, which knows no database, meet.
 //!
-//! - **Invariant:** predictions of a batch and its rejects are committed in one transaction, so a job that is killed
-//!   leaves whole batches behind, and the next one goes on with what is unscored.
-//! - **Invariant:** a record that makes a plugin fail costs that record, and not its batch.
+//! - [`create`] plans a job: it fixes which records are to be scored, and writes them down in chunks.
+//! - [`work()`] is one worker of a job: it claims chunks, walks their records in time order with their history, predicts batch by
+//!   batch, and writes predictions and rejects; reading, predicting and writing overlap.
+//! - [`supervise()`] runs workers as processes of their own, ends those whose plugin hangs, and starts others in the place of
+//!   those that die. [`resume`] makes an interrupted job ready for it.
+//! - [`answer()`] scores a few records at once, online.
+//! - [`verify()`] repeats stored predictions with the plugin, the models and the past of their time, and compares.
+//! - [`compare()`] sets what two runs said of the same records side by side.
+//!
+//! - **Invariant:** predictions of a chunk, its rejects and its completion are committed in one transaction, so whatever ends
+//!   a process leaves whole chunks behind, and another one goes on with the rest.
+//! - **Invariant:** a record that makes a plugin fail, panic, hang or crash costs that record, and not its chunk.
 
+mod answer;
 mod columns;
+mod compare;
+mod create;
+mod event;
 mod isolate;
 mod lineage;
+mod process;
+mod read;
+mod reload;
 mod score;
+mod supervise;
 mod verify;
+mod work;
 
+pub use answer::{Role, answer};
 pub use columns::{InputError, history_specs};
+pub use compare::{
+    CompareError, CompareOptions, CompareReport, ComparedModel, ComparedRun, MOVED_MAX, Moved, Same, compare,
+};
+pub use create::{JobOptions, create, preview, resume};
+pub use event::Event;
 pub use isolate::Answer;
-pub use lineage::{Program, RegisterError};
-pub use score::{Progress, ScoreError, ScoreOptions, ScoreReport, answer, score};
+pub use lineage::Program;
+pub use process::is_gone;
+pub use reload::{ReloadError, ReloadErrorKind, reload};
+pub use score::ScoreError;
+pub use supervise::{Progress, SuperviseError, WORKERS_MAX, supervise};
 pub use verify::{Difference, Repeated, VerifyError, VerifyOptions, VerifyReport, verify};
+pub use work::{Stop, WorkError, work};

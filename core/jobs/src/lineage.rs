@@ -2,11 +2,9 @@
 
 use foretell_runtime::onnx::Runtime;
 use foretell_runtime::plugin::Plugin;
-use foretell_store::fault::ReadError;
 use foretell_store::history::Watermarks;
 use foretell_store::lineage::{LineageError, Model, NewRun, PluginVersion, Run};
 use foretell_store::open::Store;
-use thiserror::Error;
 
 /// The program that predicts, for the record.
 #[derive(Clone, Debug)]
@@ -31,96 +29,35 @@ impl Program {
     }
 }
 
-/// Why what produces predictions could not be written down.
-#[derive(Debug, Error)]
-pub enum RegisterError {
-    /// The store could not be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The store could not be written.
-    #[error(transparent)]
-    Write(#[from] LineageError),
-}
-
-/// A plugin with its models and settings, known to the store.
-pub(crate) struct Lineage {
-    plugin_version_id: i64,
-    model_ids: Vec<i64>,
-    plugin: PluginVersion,
-    models: Vec<Model>,
-    config: String,
-    threads: i64,
-    program: Program,
-}
-
-/// A run that has begun.
-pub(crate) struct Begun {
-    pub(crate) id: i64,
-    pub(crate) watermarks: Watermarks,
-}
-
-/// Writes down which plugin, models and settings are about to predict, unless the store knows them.
+/// Writes down which plugin, models and settings are about to predict, unless the store knows them, and returns the run that
+/// may begin.
 pub(crate) async fn register(
     store: &Store,
     plugin: &Plugin,
     program: &Program,
-) -> Result<Lineage, RegisterError> {
-    let version = plugin_version(plugin);
-    let models = models(plugin);
-    let plugin_version_id = store.plugin_version(&version).await?;
-    let mut model_ids = Vec::with_capacity(models.len());
-    for model in &models {
-        model_ids.push(store.model(model).await?);
+    shadow: bool,
+) -> Result<NewRun, LineageError> {
+    let plugin_version_id = store.plugin_version(&plugin_version(plugin)).await?;
+    let mut model_ids = Vec::new();
+    for model in models(plugin) {
+        model_ids.push(store.model(&model).await?);
     }
-    Ok(Lineage {
+    Ok(NewRun {
         plugin_version_id,
         model_ids,
-        plugin: version,
-        models,
         config: plugin.config().to_owned(),
-        threads: plugin.verified().models().iter().map(|model| model.threads as i64).max().unwrap_or(1),
-        program: program.clone(),
+        onnxruntime: program.onnxruntime.clone(),
+        threads: threads(plugin),
+        program: program.name.clone(),
+        author: program.author.clone(),
+        selection: String::new(),
+        shadow,
     })
 }
 
-impl Lineage {
-    /// Runs that predicted the same way: same plugin, models and settings, whichever program and ONNX Runtime.
-    pub(crate) async fn earlier_runs(&self, store: &Store) -> Result<Vec<i64>, RegisterError> {
-        let same = |run: &Run| {
-            run.plugin == self.plugin
-                && run.config == self.config
-                && hashes(&run.models) == hashes(&self.models)
-        };
-        Ok(store
-            .runs(Some(&self.plugin.domain))
-            .await?
-            .iter()
-            .filter(|run| same(run))
-            .map(|run| run.id)
-            .collect())
-    }
-
-    /// Begins a run over `selection`; history sees what is stored at this moment.
-    pub(crate) async fn begin(
-        &self,
-        store: &Store,
-        selection: &serde_json::Value,
-    ) -> Result<Begun, RegisterError> {
-        let id = store
-            .begin_run(&NewRun {
-                plugin_version_id: self.plugin_version_id,
-                model_ids: self.model_ids.clone(),
-                config: self.config.clone(),
-                onnxruntime: self.program.onnxruntime.clone(),
-                threads: self.threads,
-                program: self.program.name.clone(),
-                author: self.program.author.clone(),
-                selection: selection.to_string(),
-            })
-            .await?;
-        let run = store.run(id).await?.expect("a run that was just stored");
-        Ok(Begun { id, watermarks: watermarks(&run) })
-    }
+/// Threads of each session of a plugin's models; the most, where they differ.
+pub(crate) fn threads(plugin: &Plugin) -> i64 {
+    plugin.verified().models().iter().map(|model| model.threads as i64).max().unwrap_or(1)
 }
 
 /// What the history of a run could see.

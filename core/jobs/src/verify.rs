@@ -1,14 +1,12 @@
 //! Verifying: stored predictions made once more, and compared.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use foretell_runtime::onnx::Runtime;
-use foretell_runtime::plugin::{LoadError, LoadOptions, Plugin};
-use foretell_runtime::registry::{FindError, Registry};
-use foretell_runtime::trust::TrustError;
+use foretell_runtime::plugin::Plugin;
+use foretell_runtime::registry::Registry;
 use foretell_store::fault::ReadError;
-use foretell_store::lineage::{Model, Run};
+use foretell_store::lineage::Run;
 use foretell_store::open::Store;
 use foretell_store::prediction::{Prediction, PredictionFilter};
 use serde::Serialize;
@@ -16,7 +14,8 @@ use thiserror::Error;
 
 use crate::columns::{assemble, history_specs};
 use crate::isolate::{Answer, predict};
-use crate::lineage::{hashes, models, plugin_version, watermarks};
+use crate::lineage::watermarks;
+use crate::reload::{ReloadError, reload};
 use crate::score::{ScoreError, check_task, repeat};
 
 /// Predictions that are repeated at once.
@@ -33,44 +32,9 @@ pub enum VerifyError {
     /// The store could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The plugin of the run is not installed.
-    #[error("run {run}: {source}")]
-    NotInstalled {
-        /// The run.
-        run: i64,
-        /// Why it was not found.
-        source: FindError,
-    },
-    /// A file of the plugin was changed.
-    #[error("run {run}: {source}")]
-    Trust {
-        /// The run.
-        run: i64,
-        /// Which file, with both hashes.
-        source: Box<TrustError>,
-    },
-    /// The plugin could not be loaded.
-    #[error("run {run}: {source}")]
-    Load {
-        /// The run.
-        run: i64,
-        /// Why not.
-        source: Box<LoadError>,
-    },
-    /// What is installed under the name and version of the run is something else.
-    #[error(
-        "run {run} was made with {what} {stored}, and the installed one is {installed}; install the one of the run to verify it"
-    )]
-    Other {
-        /// The run.
-        run: i64,
-        /// Library, manifest, or a model.
-        what: String,
-        /// Hash of the run's.
-        stored: String,
-        /// Hash of the installed one.
-        installed: String,
-    },
+    /// The plugin of a run could not be loaded as it was.
+    #[error(transparent)]
+    Reload(#[from] ReloadError),
     /// The predictions could not be made again.
     #[error("run {run}: {source}")]
     Score {
@@ -229,47 +193,4 @@ async fn again(
     let batch = repeat(store, plugin, &history_specs(plugin.manifest())?, &ids, watermarks(run)).await?;
     let answers = predict(plugin, &assemble(plugin, &batch)?)?;
     Ok(batch.ids.into_iter().zip(answers).collect())
-}
-
-/// Loads the plugin, models and settings of a run, and makes sure that they are the same to the byte.
-fn reload(registry: &Registry, runtime: &Arc<Runtime>, run: &Run) -> Result<Plugin, VerifyError> {
-    let title = format!("{}@{}", run.plugin.name, run.plugin.version);
-    let installed =
-        registry.find(&title).map_err(|source| VerifyError::NotInstalled { run: run.id, source })?;
-    let trust = |error| VerifyError::Trust { run: run.id, source: Box::new(error) };
-    let mut verified = registry.verify(&installed).map_err(trust)?;
-    for model in &run.models {
-        let own = verified.models().iter().find(|own| own.name == model.name);
-        if own.is_none_or(|own| own.hash.to_string() != model.hash) {
-            let expected = model.hash.parse().ok();
-            verified = verified.with_model(&model.name, Path::new(&model.file), expected).map_err(trust)?;
-        }
-    }
-    let config = serde_json::from_str(&run.config).unwrap_or_default();
-    let plugin = Plugin::load(runtime, verified, &LoadOptions { config, sessions: 1 })
-        .map_err(|error| VerifyError::Load { run: run.id, source: Box::new(error) })?;
-    let (found, found_models) = (plugin_version(&plugin), models(&plugin));
-    let other = |what: String, stored: &str, installed: &str| VerifyError::Other {
-        run: run.id,
-        what,
-        stored: stored.to_owned(),
-        installed: installed.to_owned(),
-    };
-    if found.library_hash != run.plugin.library_hash {
-        return Err(other("library".to_owned(), &run.plugin.library_hash, &found.library_hash));
-    }
-    if found.manifest_hash != run.plugin.manifest_hash {
-        return Err(other("manifest".to_owned(), &run.plugin.manifest_hash, &found.manifest_hash));
-    }
-    match difference(&run.models, &found_models) {
-        Some((name, stored, installed)) => Err(other(format!("model `{name}`"), stored, installed)),
-        None => Ok(plugin),
-    }
-}
-
-/// The first model slot whose hash differs.
-fn difference<'a>(stored: &'a [Model], found: &'a [Model]) -> Option<(&'a str, &'a str, &'a str)> {
-    let pairs = hashes(stored).into_iter().zip(hashes(found));
-    let mut different = pairs.filter(|(stored, found)| stored != found);
-    different.next().map(|(stored, found)| (stored.0, stored.1, found.1))
 }

@@ -45,6 +45,7 @@
 //!     program: "till 0.1.0".into(),
 //!     author: "clerk".into(),
 //!     selection: "{}".into(),
+//!     shadow: false,
 //! };
 //! let run_id = store.begin_run(&run).await?;
 //! let prediction = NewPrediction { record_id, score: Some(0.8), label: Some("check".into()), output: None };
@@ -100,12 +101,15 @@ pub mod export;
 pub mod fault;
 pub mod history;
 pub mod import;
+pub mod job;
 pub mod label;
 pub mod labelled;
 pub mod lineage;
 pub mod maintenance;
+pub mod members;
 pub mod open;
 pub mod prediction;
 pub mod record;
 mod rows;
+pub mod selection;
 pub mod time;

@@ -60,6 +60,7 @@ impl Shop {
             program: text("test"),
             author: text("test"),
             selection: text("{}"),
+            shadow: false,
         };
         let run_id = self.store.begin_run(&run).await.unwrap();
         self.store.write_predictions(run_id, predictions, &[]).await.unwrap();

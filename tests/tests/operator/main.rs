@@ -9,17 +9,17 @@ mod record;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 
-use foretell_jobs::{Program, ScoreOptions, score};
+use foretell_jobs::JobOptions;
 use foretell_runtime::home::HOME_VARIABLE;
 use foretell_runtime::onnx::LIBRARY_VARIABLE;
 use foretell_runtime::plugin::{LoadOptions, Plugin};
 use foretell_runtime::registry::Existing;
 use foretell_store::open::Store;
 use foretell_store::record::{Appender, LabelValue, NewRecord, NewRecordLabel, SourceInfo, SourceKind};
+use foretell_store::selection::Selection;
 use foretell_store::time::DAY;
-use foretell_tests::{Finished, Workshop, library, onnx_runtime, plugin_directory, program};
+use foretell_tests::{Finished, Workshop, library, onnx_runtime, plugin_directory, program, score};
 
 const DONE: Option<i32> = Some(0);
 const FAILED: Option<i32> = Some(1);
@@ -149,9 +149,8 @@ async fn score_all(workshop: &Workshop, store: &Store) -> i64 {
     let installed = registry.install(&moody(workshop), Existing::Keep).unwrap();
     let plugin =
         Plugin::load(&runtime, registry.verify(&installed).unwrap(), &LoadOptions::default()).unwrap();
-    let program = Program::new("till", "1.0.0", &runtime);
-    let options = ScoreOptions { again: true, ..ScoreOptions::default() };
-    score(store, &Arc::new(plugin), &program, &options, |_| {}).await.unwrap().run
+    let options = JobOptions::new(Selection::default());
+    score(workshop, store, &plugin, &runtime, &options).await.expect("there are orders").run_id
 }
 
 /// Text with what differs from run to run taken out: the workshop's place, hashes, and the name of the library.

@@ -34,6 +34,7 @@ async fn forge(store: &Store, run: i64) -> i64 {
             program: run.program,
             author: run.author,
             selection: run.selection,
+            shadow: false,
         })
         .await
         .unwrap();

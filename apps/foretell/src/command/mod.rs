@@ -12,7 +12,7 @@ mod verify;
 
 use clap::CommandFactory;
 use foretell_store::fault::ReadError;
-use foretell_terminal::{Failure, Output, exit};
+use foretell_terminal::{Failure, Output, Place, exit, job};
 use serde::Serialize;
 
 use crate::arguments::{Arguments, Command};
@@ -24,6 +24,7 @@ pub async fn run(arguments: Arguments) -> Result<u8, Failure> {
         Command::Plugin(command) => plugin::run(place, output, command),
         Command::Record(command) => record::run(place, output, command).await,
         Command::Prediction(command) => prediction::run(place, output, command).await,
+        Command::Job(command) => job::run(&jobs(place, output), command).await,
         Command::Verify(command) => verify::run(place, output, command).await,
         Command::Db(command) => db::run(place, output, command).await,
         Command::Doctor => doctor::run(place, output).await,
@@ -33,6 +34,20 @@ pub async fn run(arguments: Arguments) -> Result<u8, Failure> {
             output.line(String::from_utf8_lossy(&script).trim_end());
             Ok(exit::DONE)
         }
+    }
+}
+
+/// This app, as batch work sees it.
+fn jobs(place: &Place, output: Output) -> job::App<'_> {
+    job::App {
+        place,
+        output,
+        program: "foretell",
+        version: env!("CARGO_PKG_VERSION"),
+        command: "job",
+        unit: "records",
+        plugin: None,
+        domain: None,
     }
 }
 

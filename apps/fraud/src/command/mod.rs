@@ -9,9 +9,10 @@ mod simulate;
 
 use clap::CommandFactory;
 use foretell_store::time::{Micros, parse_time};
-use foretell_terminal::{Failure, Output, exit};
+use foretell_terminal::{Failure, Output, Place, exit, job};
 
 use crate::arguments::{Arguments, Command};
+use crate::{DOMAIN, PLUGIN};
 
 /// Runs what the user typed, to its exit code.
 pub async fn run(arguments: Arguments) -> Result<u8, Failure> {
@@ -20,6 +21,7 @@ pub async fn run(arguments: Arguments) -> Result<u8, Failure> {
         Command::Import(command) => import::run(place, output, command).await,
         Command::Simulate(command) => simulate::run(place, output, command).await,
         Command::Score(command) => score::run(place, output, command).await,
+        Command::Batch(command) => job::run(&batch(place, output), command).await,
         Command::Show(command) => show::run(place, output, command).await,
         Command::Label(command) => label::run(place, output, command).await,
         Command::Evaluate(command) => evaluate::run(place, output, command).await,
@@ -32,6 +34,20 @@ pub async fn run(arguments: Arguments) -> Result<u8, Failure> {
             );
             Ok(exit::DONE)
         }
+    }
+}
+
+/// This app, as batch work sees it.
+fn batch(place: &Place, output: Output) -> job::App<'_> {
+    job::App {
+        place,
+        output,
+        program: "foretell-fraud",
+        version: env!("CARGO_PKG_VERSION"),
+        command: "batch",
+        unit: "transactions",
+        plugin: Some(PLUGIN),
+        domain: Some(DOMAIN),
     }
 }
 

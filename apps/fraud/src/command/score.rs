@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use foretell_jobs::{Answer, Program, ScoreError, ScoreOptions, ScoreReport, answer, score};
+use foretell_jobs::{Answer, JobOptions, Program, Role, ScoreError, answer};
 use foretell_runtime::plugin::Plugin;
 use foretell_store::import::JsonReader;
 use foretell_store::open::Store;
 use foretell_store::record::{Appender, NewRecord, Outcome, Reject, SourceInfo, SourceKind};
-use foretell_terminal::{Bar, Failure, Output, Place, exit, format_count};
+use foretell_store::selection::{Selection, Unscored};
+use foretell_terminal::{Failure, Output, Place, exit, job};
 use serde::Serialize;
 
 use crate::{DOMAIN, PLUGIN, arguments, mapping};
@@ -29,10 +30,7 @@ pub(super) async fn run(place: &Place, output: Output, command: &arguments::Scor
             let store = place.create_or_open().await?;
             given(&store, output, &plugin, &program, &lines).await
         }
-        None => {
-            let store = place.open().await?;
-            stored(&store, output, &plugin, &program, command).await
-        }
+        None => stored(place, output, &plugin, &program, command).await,
     }
 }
 
@@ -40,53 +38,23 @@ fn failure(error: &ScoreError) -> Failure {
     Failure::new(error).hint(error.hint())
 }
 
+/// Scores stored transactions, in a job.
 async fn stored(
-    store: &Store,
+    place: &Place,
     output: Output,
     plugin: &Arc<Plugin>,
     program: &Program,
     command: &arguments::Score,
 ) -> Result<u8, Failure> {
-    let options = ScoreOptions {
+    let store = place.open().await?;
+    let selection = Selection {
         from: super::time(command.from.as_deref())?,
         to: super::time(command.to.as_deref())?,
-        again: command.again,
-        batch_rows: 0,
+        unscored: (!command.again).then(Unscored::default),
+        ..Selection::default()
     };
-    let mut bar = None;
-    let report = score(store, plugin, program, &options, |progress| {
-        let bar =
-            bar.get_or_insert_with(|| Bar::new("scoring", "transactions", progress.wanted, output.is_json()));
-        bar.set(progress.scored + progress.rejected);
-    })
-    .await;
-    if let Some(bar) = bar {
-        bar.finish();
-    }
-    let report = report.map_err(|error| failure(&error))?;
-    output.show(&report, |output| draw(output, plugin, &report));
-    Ok(if report.rejected > 0 { exit::SOME_REJECTED } else { exit::DONE })
-}
-
-fn draw(output: Output, plugin: &Plugin, report: &ScoreReport) {
-    let rate = report.scored as f64 / report.seconds.max(f64::MIN_POSITIVE);
-    output.line(&format!(
-        "{} transactions scored by {} in {:.1} s ({} rows/s), run {}",
-        format_count(report.scored),
-        plugin.name(),
-        report.seconds,
-        format_count(rate as u64),
-        report.run
-    ));
-    output.line(&format!(
-        "waited for records {:.1} s, predicted {:.1} s, wrote {:.1} s",
-        report.read_seconds, report.predict_seconds, report.write_seconds
-    ));
-    if report.rejected > 0 {
-        let rejected = format_count(report.rejected);
-        output
-            .line(&format!("{rejected} set aside: `foretell record rejects --run {}` says why", report.run));
-    }
+    let app = super::batch(place, output);
+    job::score(&app, &store, plugin, program, &JobOptions::new(selection), command.workers).await
 }
 
 /// What came out for one given transaction.
@@ -116,7 +84,7 @@ async fn given(
     keep(store, &mut lines, records).await?;
     let ids: Vec<i64> = lines.iter().filter_map(|line| line.record).collect();
     if !ids.is_empty() {
-        let (run, answers) = answer(store, plugin, program, &ids).await.map_err(|error| failure(&error))?;
+        let (run, answers) = answer(store, plugin, program, Role::Champion, &ids).await.map_err(|error| failure(&error))?;
         for line in &mut lines {
             let found = answers.iter().find(|(id, _)| Some(*id) == line.record);
             if let Some((_, answer)) = found {

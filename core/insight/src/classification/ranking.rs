@@ -277,7 +277,7 @@ pub(super) struct Tally {
 /// A key that sorts as the score does, turned over; both zeros get the same key.
 ///
 /// The bits of a non-negative float sort like integers; those of a negative one sort backwards.
-fn descending(score: f64) -> u64 {
+pub(crate) fn descending(score: f64) -> u64 {
     let bits = (score + 0.0).to_bits();
     if bits >> 63 == 1 { bits } else { !(bits | 1 << 63) }
 }

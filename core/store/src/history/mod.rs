@@ -127,7 +127,7 @@ use crate::record::Reject;
 use crate::time::{Micros, format_duration};
 
 pub use lookup::lookup;
-pub use walk::{BATCH_ROWS, BATCH_ROWS_MAX, Walk, WalkOptions, Wanted};
+pub use walk::{BATCH_ROWS, BATCH_ROWS_MAX, Portion, Walk, WalkOptions};
 
 /// Items in one list column of one batch: Arrow counts them in 32 bits. Batches are cut to stay below it, and a single
 /// record with a longer past is rejected.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, SqliteConnection};
+use sqlx::{Sqlite, SqliteConnection};
 use tokio::sync::mpsc;
 
-use super::chunk::{Chunk, RawChunk, inconsistent};
+use super::chunk::{Chunk, RawChunk};
 use super::decode::Decoder;
 use super::label::Labels;
 use super::names::{Found, Names};
@@ -31,47 +31,15 @@ const FIRST_CHUNK_ROWS: usize = 1_024;
 /// The result code of SQLite for a text that would exceed its limit.
 const SQLITE_TOOBIG: &str = "18";
 
-/// A record that none of the runs in ?2 (a JSON array) has predicted or rejected.
-macro_rules! unscored {
-    () => {
-        "NOT EXISTS (
-            SELECT 1 FROM prediction AS p
-            WHERE p.record_id = r.id AND p.run_id IN (SELECT value FROM json_each(?2))
-        ) AND r.id NOT IN (
-            SELECT j.record_id FROM rejected_record AS j
-            WHERE j.run_id IN (SELECT value FROM json_each(?2)) AND j.record_id IS NOT NULL
-        )"
-    };
-}
-
-/// The next ?6 records of domain ?1 after (event time ?3, id ?4) and up to event time ?5, in one row.
-macro_rules! records {
-    ($wanted:expr) => {
-        concat!(
-            "SELECT group_concat(id, ' '), group_concat(event_time, ' '), group_concat(payload, char(10)),
-                group_concat(wanted, '')
-            FROM (
-                SELECT r.id, r.event_time, r.payload, ",
-            $wanted,
-            " AS wanted
-                FROM record AS r
-                WHERE r.domain = ?1 AND (r.event_time, r.id) > (?3, ?4) AND r.event_time <= ?5
-                ORDER BY r.event_time, r.id
-                LIMIT ?6
-            )"
-        )
-    };
-}
-
-const RECORDS: &str = records!("NULL");
-const RECORDS_AND_UNSCORED: &str = records!(unscored!());
-
-const FIRST_UNSCORED: &str = concat!(
-    "SELECT r.event_time FROM record AS r
-    WHERE r.domain = ?1 AND r.event_time BETWEEN ?3 AND ?4 AND ",
-    unscored!(),
-    " ORDER BY r.event_time, r.id LIMIT 1"
-);
+/// The next ?5 records of domain ?1 after (event time ?2, id ?3) and up to event time ?4, in one row.
+const RECORDS: &str = "
+    SELECT group_concat(id, ' '), group_concat(event_time, ' '), group_concat(payload, char(10))
+    FROM (
+        SELECT id, event_time, payload FROM record
+        WHERE domain = ?1 AND (event_time, id) > (?2, ?3) AND event_time <= ?4
+        ORDER BY event_time, id
+        LIMIT ?5
+    )";
 
 const WATERMARKS: &str =
     "SELECT (SELECT coalesce(max(id), 0) FROM record), (SELECT coalesce(max(id), 0) FROM label)";
@@ -80,29 +48,20 @@ const WATERMARKS: &str =
 #[derive(Debug)]
 pub(super) struct Range {
     pub(super) domain: String,
-    /// Records are wanted from this time on.
+    /// Records are wanted from this time on; those before are read as far as they are in a window of a wanted one.
     pub(super) from: Option<Micros>,
     /// Records are wanted before this time.
     pub(super) to: Option<Micros>,
-    /// If set, only records that none of these runs has predicted or rejected are wanted.
-    pub(super) unscored_by: Option<Vec<i64>>,
     /// Records in one chunk.
     pub(super) rows_max: usize,
 }
 
-/// A chunk, and which of its records are wanted. The others are there for the past of these.
+/// A chunk, and whose records are in it.
 #[derive(Debug)]
 pub(super) struct Scanned {
     pub(super) chunk: Chunk,
-    pub(super) wanted: Vec<bool>,
     /// For each key, the entities of the records.
     pub(super) found: Vec<Found>,
-}
-
-/// What the first stage gives to the second.
-struct Read {
-    chunk: RawChunk,
-    wanted: Vec<bool>,
 }
 
 /// The chunks of a range, in order.
@@ -165,11 +124,11 @@ impl Decoding {
     /// Sends decoded chunks until the last one, or until nobody wants them any more.
     async fn run(
         mut self,
-        mut raw_chunks: mpsc::Receiver<Message<Read>>,
+        mut raw_chunks: mpsc::Receiver<Message<RawChunk>>,
         sender: mpsc::Sender<Message<Scanned>>,
     ) {
         while let Some(message) = raw_chunks.recv().await {
-            let message = message.and_then(|read| read.map(|read| self.decode(read)).transpose());
+            let message = message.and_then(|chunk| chunk.map(|chunk| self.decode(chunk)).transpose());
             let last = is_last(&message);
             if sender.send(message).await.is_err() || last {
                 return;
@@ -177,13 +136,13 @@ impl Decoding {
         }
     }
 
-    fn decode(&mut self, read: Read) -> Result<Scanned, HistoryErrorKind> {
-        let chunk = read.chunk.decode(&mut self.decoder)?;
+    fn decode(&mut self, chunk: RawChunk) -> Result<Scanned, HistoryErrorKind> {
+        let chunk = chunk.decode(&mut self.decoder)?;
         let find = |(key, names): (&Key, &mut Names)| {
             names.find(key, (0..chunk.ids.len()).map(|row| chunk.key(key, row)), &chunk.times)
         };
         let found = self.plan.keys.iter().zip(&mut self.names).map(find).collect();
-        Ok(Scanned { chunk, wanted: read.wanted, found })
+        Ok(Scanned { chunk, found })
     }
 }
 
@@ -201,7 +160,7 @@ struct Reading {
 
 impl Reading {
     /// Sends chunks until the last one, or until nobody wants them any more.
-    async fn run(mut self, sender: mpsc::Sender<Message<Read>>) {
+    async fn run(mut self, sender: mpsc::Sender<Message<RawChunk>>) {
         loop {
             let message = self.next().await;
             let last = is_last(&message);
@@ -211,13 +170,8 @@ impl Reading {
         }
     }
 
-    async fn next(&mut self) -> Message<Read> {
-        let start = match self.position {
-            None => self.start().await?,
-            position => position,
-        };
-        let Some(start) = start else { return Ok(None) };
-        let row = self.read(start).await?;
+    async fn next(&mut self) -> Message<RawChunk> {
+        let row = self.read(self.position.unwrap_or_else(|| self.start())).await?;
         let Some(mut chunk) = RawChunk::from_row(&row)? else { return Ok(None) };
         for name in &self.plan.labels {
             chunk
@@ -226,43 +180,20 @@ impl Reading {
         }
         self.position = chunk.times.last().copied().zip(chunk.ids.last().copied());
         self.rows = rows_for(CHUNK_BYTES, &chunk).clamp(1, self.range.rows_max);
-        let wanted = self.wanted(&row, &chunk)?;
-        Ok(Some(Read { chunk, wanted }))
+        Ok(Some(chunk))
     }
 
-    /// Where to begin so that the windows are full when the first wanted record comes; `None` if none is wanted.
-    async fn start(&mut self) -> Result<Option<(Micros, i64)>, HistoryErrorKind> {
-        let first = match &self.range.unscored_by {
-            None => self.range.from,
-            Some(runs) => {
-                let first: Option<Micros> = sqlx::query_scalar(FIRST_UNSCORED)
-                    .bind(&self.range.domain)
-                    .bind(runs_json(runs))
-                    .bind(self.range.from.unwrap_or(Micros::MIN))
-                    .bind(self.range.last())
-                    .fetch_optional(&mut *self.connection)
-                    .await
-                    .while_reading(|| self.range.what())?;
-                if first.is_none() {
-                    return Ok(None);
-                }
-                first
-            }
-        };
-        // Events at exactly `first - length` are out of every window. Without windows, `first` itself is still in.
+    /// Where to begin so that the windows are full when the first wanted record comes.
+    fn start(&self) -> (Micros, i64) {
+        // Events at exactly `from - length` are out of every window. Without windows, `from` itself is still in.
         let length = self.plan.length_max().max(1);
-        Ok(Some(first.map_or((Micros::MIN, i64::MIN), |first| (first.saturating_sub(length), i64::MAX))))
+        self.range.from.map_or((Micros::MIN, i64::MIN), |from| (from.saturating_sub(length), i64::MAX))
     }
 
     async fn read(&mut self, (time, id): (Micros, i64)) -> Result<SqliteRow, HistoryErrorKind> {
-        let (sql, runs) = match &self.range.unscored_by {
-            None => (RECORDS, None),
-            Some(runs) => (RECORDS_AND_UNSCORED, Some(runs_json(runs))),
-        };
         loop {
-            let row = sqlx::query(sql)
+            let row = sqlx::query(RECORDS)
                 .bind(&self.range.domain)
-                .bind(&runs)
                 .bind(time)
                 .bind(id)
                 .bind(self.range.last())
@@ -278,23 +209,6 @@ impl Reading {
                 row => return Ok(row.while_reading(|| self.range.what())?),
             }
         }
-    }
-
-    fn wanted(&self, row: &SqliteRow, chunk: &RawChunk) -> Result<Vec<bool>, HistoryErrorKind> {
-        let flags: Option<&str> = row.try_get(3).while_reading(|| self.range.what())?;
-        if flags.is_some_and(|flags| flags.len() != chunk.ids.len()) {
-            return Err(inconsistent(
-                &chunk.ids,
-                "records and what is known of their predictions differ in number",
-            ));
-        }
-        let in_range = chunk.times.iter().map(|time| self.range.from.is_none_or(|from| from <= *time));
-        Ok(match flags {
-            None => in_range.collect(),
-            Some(flags) => {
-                in_range.zip(flags.bytes()).map(|(in_range, flag)| in_range && flag == b'1').collect()
-            }
-        })
     }
 }
 
@@ -317,10 +231,6 @@ pub(super) async fn watermarks(connection: &mut SqliteConnection) -> Result<Wate
         .await
         .while_reading(|| "the greatest ids".to_owned())?;
     Ok(Watermarks { record, label })
-}
-
-fn runs_json(runs: &[i64]) -> String {
-    serde_json::Value::from(runs).to_string()
 }
 
 /// Records that have `bytes` of payloads if they are like those of `chunk`, but at most twice as many as those.

@@ -19,6 +19,7 @@ use super::plan::Plan;
 use super::scan::{Range, Scan, Scanned, watermarks};
 use super::{HistoryBatch, HistoryError, HistoryErrorKind, HistorySpec, Watermarks};
 use crate::fault::ReadContext;
+use crate::members::Members;
 use crate::open::Store;
 use crate::time::Micros;
 
@@ -44,8 +45,6 @@ pub struct WalkOptions {
     pub from: Option<Micros>,
     /// Gives records before this time; `None`: up to the last one.
     pub to: Option<Micros>,
-    /// Which records of that time to give.
-    pub wanted: Wanted,
     /// Records in one batch, from 1 to [`BATCH_ROWS_MAX`]. Batches may be smaller: when payloads or histories are
     /// large, when few records are wanted, and at the beginning and the end.
     pub batch_rows: usize,
@@ -63,24 +62,21 @@ impl WalkOptions {
             specs,
             from: None,
             to: None,
-            wanted: Wanted::All,
             batch_rows: BATCH_ROWS,
             watermarks: None,
         }
     }
 }
 
-/// Which records a [`Walk`] gives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wanted {
-    /// All of them.
-    All,
-    /// Those without a prediction in any of these runs, and without a reject: what a run that was interrupted has still
-    /// to do. If everything up to some time is done, the walk begins there.
-    Unscored {
-        /// The ids of the runs.
-        runs: Vec<i64>,
-    },
+/// Some records of a domain that stand together in the order of (event time, id): what a [`Walk`] gives at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Portion {
+    /// Event time and id of the first one.
+    pub first: (Micros, i64),
+    /// Event time and id of the last one.
+    pub last: (Micros, i64),
+    /// All of them. Others that stand between the first and the last are only part of their past.
+    pub members: Members,
 }
 
 /// Records with their past, in the order of (event time, id).
@@ -96,6 +92,10 @@ pub struct Walk {
     pasts: Vec<Vec<Past>>,
     /// The chunk at hand.
     current: Option<Current>,
+    /// Event time and id of the last record that was dealt with.
+    passed: Option<(Micros, i64)>,
+    /// Gives records from this time on.
+    from: Micros,
     /// Items of each list in the last batch: the next one is likely to need as many.
     items: Vec<usize>,
 }
@@ -127,10 +127,6 @@ impl Walk {
             domain: options.domain.clone(),
             from: options.from,
             to: options.to,
-            unscored_by: match options.wanted {
-                Wanted::All => None,
-                Wanted::Unscored { runs } => Some(runs),
-            },
             rows_max: options.batch_rows.clamp(1, BATCH_ROWS_MAX),
         };
         Ok(Self {
@@ -139,6 +135,8 @@ impl Walk {
             watermarks,
             pasts: plan.keys.iter().map(|_| Vec::new()).collect(),
             current: None,
+            passed: None,
+            from: options.from.unwrap_or(Micros::MIN),
             items: vec![0; plan.lists.len()],
             plan,
         })
@@ -149,9 +147,29 @@ impl Walk {
         self.watermarks
     }
 
-    /// The next batch, or `None` after the last one. A batch may hold nothing but rejects.
+    /// The next batch of all records, or `None` after the last one. A batch may hold nothing but rejects.
     pub async fn next(&mut self) -> Result<Option<HistoryBatch>, HistoryError> {
-        loop {
+        let from = self.from;
+        self.next_until((Micros::MAX, i64::MAX), |(time, _)| from <= time).await
+    }
+
+    /// The next batch of the records of `portion`, or `None` when there are no more. A batch may hold nothing but rejects.
+    ///
+    /// Portions are asked for one after the other, in order, each until its end. Between them, the windows stay as they
+    /// are, so portions that follow each other cost as much as one.
+    ///
+    /// **Pitfall:** what was passed is gone. For a portion before the last one, begin another walk.
+    pub async fn next_of(&mut self, portion: &Portion) -> Result<Option<HistoryBatch>, HistoryError> {
+        self.next_until(portion.last, |(_, id)| portion.members.contains(id)).await
+    }
+
+    /// The next batch of the records that are `wanted`, up to `last`.
+    async fn next_until(
+        &mut self,
+        last: (Micros, i64),
+        wanted: impl Fn((Micros, i64)) -> bool,
+    ) -> Result<Option<HistoryBatch>, HistoryError> {
+        while self.passed.is_none_or(|passed| passed < last) {
             let mut current = match self.current.take() {
                 Some(current) => current,
                 None => match self.scan.next().await.map_err(|kind| kind.of(&self.domain))? {
@@ -159,14 +177,18 @@ impl Walk {
                     None => return Ok(None),
                 },
             };
-            let batch = self.pass(&mut current);
+            let (batch, end) = self.pass(&mut current, last, &wanted);
             if current.row < current.scanned.chunk.ids.len() {
                 self.current = Some(current);
             }
             if !batch.ids.is_empty() || !batch.rejects.is_empty() {
                 return Ok(Some(batch));
             }
+            if end {
+                break;
+            }
         }
+        Ok(None)
     }
 
     fn begin_chunk(&mut self, scanned: Scanned) -> Current {
@@ -179,38 +201,49 @@ impl Walk {
         Current { scanned, row: 0 }
     }
 
-    /// Goes on through the current chunk, until its end or until the batch is full.
-    fn pass(&mut self, current: &mut Current) -> HistoryBatch {
-        let Current { scanned: Scanned { chunk, wanted, found }, row } = current;
+    /// Goes on through the current chunk, until its end, until the batch is full, or past `last`; then it also says so.
+    fn pass(
+        &mut self,
+        current: &mut Current,
+        last: (Micros, i64),
+        wanted: impl Fn((Micros, i64)) -> bool,
+    ) -> (HistoryBatch, bool) {
+        let Current { scanned: Scanned { chunk, found }, row } = current;
         let Self { plan, pasts, .. } = self;
         let feeds: Vec<Vec<Feed<'_>>> = plan.keys.iter().map(|key| chunk.feeds(key)).collect();
         let mut batch = Assembly::new(plan, chunk, Limits::default(), &self.items);
+        let mut end = false;
         while *row < chunk.ids.len() {
             if row.is_multiple_of(TOUCH_ROWS) {
                 touch(pasts, found, *row);
             }
-            let time = chunk.times[*row];
+            let (time, id) = (chunk.times[*row], chunk.ids[*row]);
+            if (time, id) > last {
+                end = true;
+                break;
+            }
             for (index, key) in plan.keys.iter().enumerate() {
                 if let Some(slot) = found[index].slots[*row] {
                     pasts[index][slot].advance(key, time);
                 }
             }
             let past = |index: usize| found[index].slots[*row].map(|slot: Slot| &pasts[index][slot]);
-            if wanted[*row] && !batch.add(*row, past) {
+            if wanted((time, id)) && !batch.add(*row, past) {
                 break;
             }
             // Only now: a record is not part of its own past.
-            if chunk.ids[*row] <= self.watermarks.record {
+            if id <= self.watermarks.record {
                 for (index, key) in plan.keys.iter().enumerate() {
                     if let Some(slot) = found[index].slots[*row] {
                         pasts[index][slot].push(key, &feeds[index], *row, time);
                     }
                 }
             }
+            self.passed = Some((time, id));
             *row += 1;
         }
         self.items = batch.items();
-        batch.finish()
+        (batch.finish(), end)
     }
 }
 

@@ -13,7 +13,7 @@
 mod read;
 
 use serde::Serialize;
-use sqlx::FromRow;
+use sqlx::{FromRow, SqliteConnection};
 
 use crate::fault::Fault;
 use crate::label::{Label, is_foreign_key_violation};
@@ -75,6 +75,8 @@ pub struct NewRun {
     pub author: String,
     /// Which records are to be scored, as JSON.
     pub selection: String,
+    /// Whether its predictions are only stored, for comparison, and answer nobody.
+    pub shadow: bool,
 }
 
 /// A run, as it is stored.
@@ -102,6 +104,8 @@ pub struct Run {
     pub author: String,
     /// Which records were to be scored, as JSON.
     pub selection: String,
+    /// Whether its predictions were only stored, for comparison, and answered nobody.
+    pub shadow: bool,
     /// The highest record id that history could see.
     pub record_watermark: i64,
     /// The highest label id that history could see.
@@ -253,43 +257,15 @@ impl Store {
 
     /// Stores a run, with the watermarks of this moment; returns its id.
     pub async fn begin_run(&self, run: &NewRun) -> Result<i64, LineageError> {
-        self.insert_run(run).await.map_err(|kind| LineageError { what: "a run".to_owned(), kind })
+        let begin = async {
+            let mut writer = self.writer().await;
+            let mut transaction = begin(&mut writer, Durability::Full).await?;
+            let run_id = insert_run(&mut transaction, run).await?;
+            transaction.commit().await?;
+            Ok(run_id)
+        };
+        begin.await.map_err(|kind| LineageError { what: "a run".to_owned(), kind })
     }
-
-    async fn insert_run(&self, run: &NewRun) -> Result<i64, LineageErrorKind> {
-        let mut writer = self.writer().await;
-        let mut transaction = begin(&mut writer, Durability::Full).await?;
-        let inserted = sqlx::query(
-            "INSERT INTO run (plugin_version_id, config, config_hash, onnxruntime, threads, program, author, selection,
-                 record_watermark, label_watermark, started_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?,
-                 (SELECT coalesce(max(id), 0) FROM record), (SELECT coalesce(max(id), 0) FROM label), ?)",
-        )
-        .bind(run.plugin_version_id)
-        .bind(&run.config)
-        .bind(blake3::hash(run.config.as_bytes()).to_hex().as_str())
-        .bind(&run.onnxruntime)
-        .bind(run.threads)
-        .bind(&run.program)
-        .bind(&run.author)
-        .bind(&run.selection)
-        .bind(now())
-        .execute(&mut *transaction)
-        .await
-        .map_err(|error| unless_unknown(error, LineageErrorKind::UnknownPluginVersion(run.plugin_version_id)))?;
-        let run_id = inserted.last_insert_rowid();
-        for model_id in &run.model_ids {
-            sqlx::query("INSERT INTO run_model (run_id, model_id) VALUES (?, ?)")
-                .bind(run_id)
-                .bind(model_id)
-                .execute(&mut *transaction)
-                .await
-                .map_err(|error| unless_unknown(error, LineageErrorKind::UnknownModel(*model_id)))?;
-        }
-        transaction.commit().await?;
-        Ok(run_id)
-    }
-
     /// Marks a run as complete. One that was never finished is seen as stopped half way.
     pub async fn finish_run(&self, run_id: i64) -> Result<(), LineageError> {
         self.try_finish_run(run_id)
@@ -318,4 +294,61 @@ fn unless_unknown(error: sqlx::Error, unknown: LineageErrorKind) -> LineageError
         true => unknown,
         false => error.into(),
     }
+}
+
+/// Writes a run down, with the watermarks of this moment.
+pub(crate) async fn insert_run(connection: &mut SqliteConnection, run: &NewRun) -> Result<i64, LineageErrorKind> {
+    let inserted = sqlx::query(
+        "INSERT INTO run (plugin_version_id, config, config_hash, onnxruntime, threads, program, author, selection,
+             shadow, record_watermark, label_watermark, started_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?,
+             (SELECT coalesce(max(id), 0) FROM record), (SELECT coalesce(max(id), 0) FROM label), ?)",
+    )
+    .bind(run.plugin_version_id)
+    .bind(&run.config)
+    .bind(config_hash(&run.config))
+    .bind(&run.onnxruntime)
+    .bind(run.threads)
+    .bind(&run.program)
+    .bind(&run.author)
+    .bind(&run.selection)
+    .bind(run.shadow)
+    .bind(now())
+    .execute(&mut *connection)
+    .await
+    .map_err(|error| unless_unknown(error, LineageErrorKind::UnknownPluginVersion(run.plugin_version_id)))?;
+    let run_id = inserted.last_insert_rowid();
+    for model_id in &run.model_ids {
+        sqlx::query("INSERT INTO run_model (run_id, model_id) VALUES (?, ?)")
+            .bind(run_id)
+            .bind(model_id)
+            .execute(&mut *connection)
+            .await
+            .map_err(|error| unless_unknown(error, LineageErrorKind::UnknownModel(*model_id)))?;
+    }
+    Ok(run_id)
+}
+
+/// The runs that predicted the same way, the latest first: the same plugin version, models and configuration, whichever program
+/// and ONNX Runtime.
+pub(crate) async fn runs_like(connection: &mut SqliteConnection, run: &NewRun) -> Result<Vec<i64>, sqlx::Error> {
+    let mut model_ids = run.model_ids.clone();
+    model_ids.sort_unstable();
+    sqlx::query_scalar(
+        "SELECT id FROM run
+         WHERE plugin_version_id = ?1 AND config_hash = ?2 AND ?3 =
+             (SELECT json_group_array(model_id) FROM
+                 (SELECT model_id FROM run_model WHERE run_id = run.id ORDER BY model_id))
+         ORDER BY id DESC",
+    )
+    .bind(run.plugin_version_id)
+    .bind(config_hash(&run.config))
+    .bind(serde_json::Value::from(model_ids).to_string())
+    .fetch_all(connection)
+    .await
+}
+
+/// BLAKE3 of the configuration of a plugin.
+fn config_hash(config: &str) -> String {
+    blake3::hash(config.as_bytes()).to_hex().to_string()
 }

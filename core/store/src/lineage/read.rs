@@ -30,6 +30,7 @@ impl FromRow<'_, SqliteRow> for RunRow {
             program: row.try_get("program")?,
             author: row.try_get("author")?,
             selection: row.try_get("selection")?,
+            shadow: row.try_get("shadow")?,
             record_watermark: row.try_get("record_watermark")?,
             label_watermark: row.try_get("label_watermark")?,
             started_at: row.try_get("started_at")?,

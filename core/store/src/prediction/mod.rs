@@ -18,7 +18,8 @@
 //! #     task: "binary-classification".into(), library_hash: "a".into(), manifest_hash: "b".into(), manifest: "".into() };
 //! # let plugin_version_id = store.plugin_version(&plugin).await?;
 //! # let run = NewRun { plugin_version_id, model_ids: vec![], config: "{}".into(), onnxruntime: "1.32.0".into(),
-//! #     threads: 1, program: "docs".into(), author: "me".into(), selection: "{}".into() };
+//! #     threads: 1, program: "docs".into(), author: "me".into(), selection: "{}".into(),
+//! #     shadow: false };
 //! # let run_id = store.begin_run(&run).await?;
 //! let prediction = NewPrediction { record_id, score: Some(0.25), label: Some("keep".into()), output: None };
 //! store.write_predictions(run_id, &[prediction.clone()], &[]).await?;
@@ -35,12 +36,16 @@
 //! **Pitfall:** predictions are durable like work that can be done again: a crash of the program loses nothing, but a
 //! power cut may lose the last batches. A resumed run finds them missing and scores them.
 
+mod paired;
 mod scored;
+mod summary;
 
 use serde::Serialize;
 use sqlx::{FromRow, SqliteConnection};
 
+pub use self::paired::{CLASSES_MAX, Paired, PairedError, PairedErrorKind, PairedFilter};
 pub use self::scored::{RunSelection, Scored, ScoredError, ScoredErrorKind, ScoredFilter};
+pub use self::summary::{DecisionSummary, TopPrediction};
 use crate::fault::{Fault, ReadContext, ReadError};
 use crate::label::{is_foreign_key_violation, unknown_record};
 use crate::open::{Durability, Store, begin};
@@ -173,19 +178,10 @@ impl Store {
         predictions: &[NewPrediction],
         rejects: &[Reject],
     ) -> Result<(), PredictionErrorKind> {
-        // SQLite would keep a NaN as no score at all.
-        let infinite =
-            predictions.iter().find(|prediction| prediction.score.is_some_and(|score| !score.is_finite()));
-        if let Some(prediction) = infinite {
-            return Err(PredictionErrorKind::NotFinite(prediction.record_id));
-        }
+        check_finite(predictions)?;
         let mut writer = self.writer().await;
         let mut transaction = begin(&mut writer, Durability::Normal).await?;
-        let written = async {
-            insert_predictions(&mut transaction, run_id, predictions).await?;
-            insert_rejects(&mut transaction, RejectOrigin::Run(run_id), rejects).await
-        };
-        if let Err(error) = written.await {
+        if let Err(error) = insert(&mut transaction, run_id, predictions, rejects).await {
             transaction.rollback().await?;
             return Err(explain(&mut writer, error, run_id, predictions, rejects).await?);
         }
@@ -225,11 +221,22 @@ impl Store {
     }
 }
 
-async fn insert_predictions(
+/// SQLite would keep a NaN as no score at all.
+pub(crate) fn check_finite(predictions: &[NewPrediction]) -> Result<(), PredictionErrorKind> {
+    let infinite = |prediction: &&NewPrediction| prediction.score.is_some_and(|score| !score.is_finite());
+    match predictions.iter().find(infinite) {
+        Some(prediction) => Err(PredictionErrorKind::NotFinite(prediction.record_id)),
+        None => Ok(()),
+    }
+}
+
+/// Writes predictions that [`check_finite`] allows, and rejects. What an error means, [`explain`] says.
+pub(crate) async fn insert(
     connection: &mut SqliteConnection,
     run_id: i64,
     predictions: &[NewPrediction],
-) -> Result<u64, sqlx::Error> {
+    rejects: &[Reject],
+) -> Result<(), sqlx::Error> {
     INSERT_PREDICTION
         .write(
             connection,
@@ -243,11 +250,14 @@ async fn insert_predictions(
             },
             |query| query.bind(run_id),
         )
-        .await
+        .await?;
+    insert_rejects(connection, RejectOrigin::Run(run_id), rejects).await
 }
 
 /// SQLite says only what kind of constraint failed: find the record that broke it.
-async fn explain(
+///
+/// **Pitfall:** the transaction must have been undone, or its own rows are taken for earlier ones.
+pub(crate) async fn explain(
     connection: &mut SqliteConnection,
     error: sqlx::Error,
     run_id: i64,

@@ -144,7 +144,7 @@ impl From<sqlx::Error> for ScoredErrorKind {
 
 /// Records in one row of the database: a row costs more than the text in it, so many records come as one row, in which
 /// each column is a list.
-const CHUNK_RECORDS: usize = 8_192;
+pub(super) const CHUNK_RECORDS: usize = 8_192;
 
 impl Store {
     /// Reads scores beside labels, by (event time, id), all as of one moment.
@@ -298,12 +298,12 @@ impl Scored {
 }
 
 /// Stands in a list where a record has no label.
-const NO_LABEL: &str = "-";
+pub(super) const NO_LABEL: &str = "-";
 /// Stands in a list where the label of a record is a text.
-const TEXT_LABEL: &str = "x";
+pub(super) const TEXT_LABEL: &str = "x";
 
 /// Reads numbers that are separated by blanks.
-fn numbers<N: FromStr<Err: Error + Send + Sync + 'static>>(
+pub(super) fn numbers<N: FromStr<Err: Error + Send + Sync + 'static>>(
     list: &str,
     into: &mut Vec<N>,
 ) -> Result<(), sqlx::Error> {
@@ -313,6 +313,6 @@ fn numbers<N: FromStr<Err: Error + Send + Sync + 'static>>(
     Ok(())
 }
 
-fn malformed(error: impl Into<Box<dyn Error + Send + Sync>>) -> sqlx::Error {
+pub(super) fn malformed(error: impl Into<Box<dyn Error + Send + Sync>>) -> sqlx::Error {
     sqlx::Error::Decode(error.into())
 }

@@ -50,11 +50,11 @@ mod source;
 
 pub use append::{AppendError, AppendErrorKind, Appender, BATCH_RECORDS};
 pub use read::{Record, RecordFilter};
-pub use reject::{Reject, RejectFilter, RejectedRecord};
+pub use reject::{Reject, RejectFilter, RejectReason, RejectedRecord};
 pub(crate) use reject::{RejectOrigin, insert_rejects};
 pub use source::{Source, SourceInfo, SourceKind};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, TypeInfo, ValueRef};
 
@@ -94,7 +94,7 @@ pub struct NewRecordLabel {
 /// The value of a label.
 ///
 /// As JSON it is the bare value: `true`, `2.5` or `"late"`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum LabelValue {
     /// Yes or no; 1 or 0 in the database.

@@ -59,6 +59,17 @@ pub struct RejectedRecord {
     pub rejected_at: Micros,
 }
 
+/// Inputs that were refused for the same reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, FromRow)]
+pub struct RejectReason {
+    /// The field at fault.
+    pub field: Option<String>,
+    /// What was expected and what was found.
+    pub reason: String,
+    /// How many inputs.
+    pub records: u64,
+}
+
 /// Which rejects to read: those of one source, of one run, or all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RejectFilter {
@@ -85,6 +96,26 @@ impl Store {
         .fetch_all(self.readers())
         .await
         .while_reading(|| "the rejected records".to_owned())
+    }
+
+    /// Why inputs were refused, the most frequent reasons first, at most `limit` of them.
+    pub async fn reject_reasons(
+        &self,
+        filter: RejectFilter,
+        limit: u32,
+    ) -> Result<Vec<RejectReason>, ReadError> {
+        let (source_id, run_id) = filter.ids();
+        sqlx::query_as(
+            "SELECT field, reason, count(*) AS records FROM rejected_record
+             WHERE (?1 IS NULL OR source_id = ?1) AND (?2 IS NULL OR run_id = ?2)
+             GROUP BY field, reason ORDER BY records DESC, min(id) LIMIT ?3",
+        )
+        .bind(source_id)
+        .bind(run_id)
+        .bind(limit)
+        .fetch_all(self.readers())
+        .await
+        .while_reading(|| "the reasons of rejected records".to_owned())
     }
 
     /// How many rejects there are.

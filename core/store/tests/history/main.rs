@@ -13,15 +13,14 @@ use arrow_array::{Array, ListArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow_select::concat::concat_batches;
 use foretell_store::history::{
-    FieldKind, HistoryBatch, HistoryErrorKind, HistoryField, HistorySpec, Walk, WalkOptions, Wanted,
+    FieldKind, HistoryBatch, HistoryErrorKind, HistoryField, HistorySpec, Portion, Walk, WalkOptions,
     Watermarks, arrow_type, lookup,
 };
 use foretell_store::label::{Label, NewLabel};
-use foretell_store::lineage::{NewRun, PluginVersion};
+use foretell_store::members::Members;
 use foretell_store::open::Store;
-use foretell_store::prediction::NewPrediction;
 use foretell_store::record::{
-    Appender, LabelValue, NewRecord, NewRecordLabel, Reject, SourceInfo, SourceKind,
+    Appender, LabelValue, NewRecord, NewRecordLabel, SourceInfo, SourceKind,
 };
 use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
@@ -72,40 +71,18 @@ impl Shop {
         batches
     }
 
-    /// A run that has dealt with these records.
-    async fn run(&self, predicted: &[i64], rejected: &[i64]) -> i64 {
-        let text = || "x".to_owned();
-        let plugin = PluginVersion {
-            name: text(),
-            version: text(),
-            domain: DOMAIN.into(),
-            task: text(),
-            library_hash: text(),
-            manifest_hash: text(),
-            manifest: text(),
-        };
-        let plugin_version_id = self.store.plugin_version(&plugin).await.unwrap();
-        let run = NewRun {
-            plugin_version_id,
-            model_ids: vec![],
-            config: "{}".into(),
-            onnxruntime: text(),
-            threads: 1,
-            program: text(),
-            author: text(),
-            selection: "{}".into(),
-        };
-        let run = self.store.begin_run(&run).await.unwrap();
-        let predictions: Vec<_> = predicted
-            .iter()
-            .map(|id| NewPrediction { record_id: *id, score: Some(0.5), label: None, output: None })
-            .collect();
-        let rejects: Vec<_> = rejected
-            .iter()
-            .map(|id| Reject { record_id: Some(*id), reason: "test".into(), ..Reject::default() })
-            .collect();
-        self.store.write_predictions(run, &predictions, &rejects).await.unwrap();
-        run
+    /// The records of one portion after the other, in one walk.
+    async fn walk_portions(&self, options: WalkOptions, portions: &[Portion]) -> Vec<HistoryBatch> {
+        let mut walk = Walk::new(&self.store, options).await.unwrap();
+        let mut batches = Vec::new();
+        for portion in portions {
+            while let Some(batch) = walk.next_of(portion).await.unwrap() {
+                let rejected = batch.rejects.iter().filter_map(|reject| reject.record_id);
+                assert!(batch.ids.iter().copied().chain(rejected).all(|id| portion.members.contains(id)));
+                batches.push(batch);
+            }
+        }
+        batches
     }
 }
 

@@ -73,7 +73,8 @@ struct Case {
     specs: Vec<HistorySpec>,
     from: Option<i64>,
     to: Option<i64>,
-    done: Option<(Vec<Index>, Vec<Index>)>,
+    /// Records that are asked for in portions of so many, instead of all in a range of time.
+    members: Option<(Vec<Index>, usize)>,
     watermarks: Option<(Index, Index)>,
     batch_rows: usize,
 }
@@ -148,13 +149,13 @@ fn case() -> impl Strategy<Value = Case> {
     use proptest::collection::vec;
     use proptest::option::of;
     let later = (any::<Index>(), proptest::sample::select(LABELS.to_vec()), label_value(), -10_i64..99);
-    let done = (vec(any::<Index>(), 0..40), vec(any::<Index>(), 0..9));
+    let members = (vec(any::<Index>(), 1..60), 1_usize..20);
     let orders = vec(vec(order(), 0..40), 1..4);
     let range = (of(-5_i64..70), of(-5_i64..70));
-    let ask = (vec(history_spec(), 1..4), range, of(done), of((any::<Index>(), any::<Index>())), 1_usize..50);
+    let ask = (vec(history_spec(), 1..4), range, of(members), of((any::<Index>(), any::<Index>())), 1_usize..50);
     (orders, vec(later, 0..9), ask).prop_map(|(batches, later_labels, ask)| {
-        let (specs, (from, to), done, watermarks, batch_rows) = ask;
-        Case { batches, later_labels, specs, from, to, done, watermarks, batch_rows }
+        let (specs, (from, to), members, watermarks, batch_rows) = ask;
+        Case { batches, later_labels, specs, from, to, members, watermarks, batch_rows }
     })
 }
 
@@ -200,31 +201,39 @@ async fn check(case: Case) -> Result<(), TestCaseError> {
     let mut options = WalkOptions::new(DOMAIN, inputs(), case.specs.clone());
     (options.from, options.to, options.watermarks) = (case.from, case.to, watermarks);
     options.batch_rows = case.batch_rows;
-    let mut done = Vec::new();
-    if let Some((predicted, rejected)) = case.done.filter(|_| !all.is_empty()) {
-        let pick = |indices: &[Index]| {
-            let mut ids: Vec<i64> = indices.iter().map(|index| *index.get(&shop.ids)).collect();
-            ids.sort_unstable();
-            ids.dedup();
-            ids
-        };
-        let (predicted, rejected) = (pick(&predicted), pick(&rejected));
-        let runs = vec![shop.run(&predicted, &[]).await, shop.run(&[], &rejected).await];
-        options.wanted = Wanted::Unscored { runs };
-        done = [predicted, rejected].concat();
-    }
-    let mut wanted: Vec<&Stored> = all
-        .iter()
-        .filter(|record| case.from.is_none_or(|from| from <= record.order.time))
-        .filter(|record| case.to.is_none_or(|to| record.order.time < to))
-        .filter(|record| !done.contains(&record.id))
-        .collect();
+    let mut wanted: Vec<&Stored> = match &case.members {
+        Some((picks, _)) if !all.is_empty() => {
+            let ids: Members = picks.iter().map(|index| *index.get(&shop.ids)).collect();
+            all.iter().filter(|record| ids.contains(record.id)).collect()
+        }
+        _ => all
+            .iter()
+            .filter(|record| case.from.is_none_or(|from| from <= record.order.time))
+            .filter(|record| case.to.is_none_or(|to| record.order.time < to))
+            .collect(),
+    };
     wanted.sort_by_key(|record| (record.order.time, record.id));
     let wanted_ids: Vec<i64> = wanted.iter().map(|record| record.id).collect();
+    let chunks = wanted.clone();
     let fits = |record: &Stored| !fit(&record.order.payload()["amount"], FieldKind::Float64).is_null();
     let (given, rejected): (Vec<&Stored>, Vec<&Stored>) = wanted.into_iter().partition(|record| fits(record));
 
-    let batches = shop.walk(options).await;
+    let place = |record: &Stored| (record.order.time, record.id);
+    let batches = match &case.members {
+        Some((_, size)) if !all.is_empty() => {
+            let portions: Vec<Portion> = chunks
+                .chunks(*size)
+                .map(|chunk| Portion {
+                    first: place(chunk[0]),
+                    last: place(chunk[chunk.len() - 1]),
+                    members: chunk.iter().map(|record| record.id).collect(),
+                })
+                .collect();
+            (options.from, options.to) = (Some(portions[0].first.0), None);
+            shop.walk_portions(options, &portions).await
+        }
+        _ => shop.walk(options).await,
+    };
     prop_assert!(batches.iter().all(|batch| batch.ids.len() <= case.batch_rows));
     let walked = join(&batches, &case.specs);
     prop_assert_eq!(&walked.ids, &given.iter().map(|record| record.id).collect::<Vec<_>>());

@@ -4,6 +4,7 @@ mod label;
 mod lineage;
 mod maintenance;
 mod open;
+mod paired;
 mod prediction;
 mod record;
 mod schema;

@@ -109,5 +109,6 @@ pub(crate) fn run(plugin_version_id: i64, model_ids: Vec<i64>) -> NewRun {
         program: "tests".into(),
         author: "clerk".into(),
         selection: "{\"all\":true}".into(),
+        shadow: false,
     }
 }

@@ -11,14 +11,12 @@ mod check;
 mod features;
 mod golden;
 mod handbook;
-mod product;
 mod protocol;
 mod stored;
 mod train;
 mod tree;
 mod trust;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
@@ -31,10 +29,11 @@ use foretell_terminal::{Failure, Output, exit, format_count};
 
 use self::check::Check;
 use self::handbook::{Handbook, Published};
-use self::product::{Finished, Product};
 use self::protocol::Metrics;
 use crate::figures::{Figures, mean_and_deviation};
 use crate::machine;
+use crate::product::{Finished, Product};
+use crate::program::say;
 
 /// Names of the three metrics in figures, in the order of [`Metrics::figures`].
 const METRICS: [&str; 3] = ["auc_roc", "average_precision", "card_precision_at_100"];
@@ -86,9 +85,8 @@ async fn find(
     single_model: Option<&Path>,
 ) -> Result<Findings, Failure> {
     let (mut figures, mut checks, mut steps) = (Figures::default(), Vec::new(), Vec::new());
+    product.install(PLUGIN)?;
     let directory = machine::plugin_directory(PLUGIN)?;
-    let install = ["plugin".as_ref(), "install".as_ref(), directory.as_os_str()];
-    product.run("foretell", install)?.succeeded()?;
     let manifest = Manifest::load(&directory).map_err(|error| Failure::new(&error))?;
 
     let (imported, finished) = protocol::import(product, &handbook.transactions())?;
@@ -203,12 +201,6 @@ fn summary(folds: &[(NaiveDate, Metrics)]) -> [(f64, f64); 3] {
         let values: Vec<f64> = folds.iter().map(|(_, metrics)| metrics.figures()[metric]).collect();
         mean_and_deviation(&values)
     })
-}
-
-/// Tells what is being done.
-fn say(line: &str) {
-    // Nobody has to watch.
-    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 fn draw(output: Output, findings: &Findings) {

@@ -9,7 +9,7 @@ use foretell_insight::report::Estimate;
 use foretell_terminal::Failure;
 use serde::Deserialize;
 
-use super::product::{Finished, Product};
+use crate::product::{Finished, Product, Scored};
 
 /// What `foretell-fraud import --json` answers.
 #[derive(Debug, Deserialize)]
@@ -18,18 +18,6 @@ pub(super) struct Imported {
     pub(super) stored: u64,
     pub(super) rejected: u64,
     pub(super) seconds: f64,
-}
-
-/// What `foretell-fraud score --json` answers.
-#[derive(Debug, Deserialize)]
-pub(super) struct Scored {
-    pub(super) run: i64,
-    pub(super) scored: u64,
-    pub(super) rejected: u64,
-    pub(super) seconds: f64,
-    pub(super) read_seconds: f64,
-    pub(super) predict_seconds: f64,
-    pub(super) write_seconds: f64,
 }
 
 /// What of `foretell-fraud evaluate --json` is looked at.

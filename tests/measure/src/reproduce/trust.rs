@@ -10,8 +10,9 @@ use foretell_terminal::Failure;
 use serde::Deserialize;
 
 use super::check::Check;
-use super::product::Product;
 use crate::figures::Figures;
+use crate::product::Product;
+use crate::program::say;
 
 /// Predictions that are repeated.
 const PREDICTIONS: u64 = 10_000;
@@ -82,7 +83,7 @@ fn refusal(product: &Product, command: &str, run: i64, hashes: &[String; 2]) -> 
         _ => product.run("foretell-fraud", ["score", "--again", "--json"])?,
     };
     let named = hashes.iter().filter(|hash| finished.stderr.contains(hash.as_str())).count();
-    super::say(finished.stderr.trim());
+    say(finished.stderr.trim());
     let found =
         if finished.failed() { format!("refused, {named} hashes named") } else { "accepted".to_owned() };
     Ok(Check::equal(

@@ -1,0 +1,49 @@
+//! The online way: a few records, answered at once.
+
+use foretell_runtime::plugin::Plugin;
+use foretell_store::open::Store;
+
+use crate::columns::history_specs;
+use crate::isolate::Answer;
+use crate::lineage::{Program, register, watermarks};
+use crate::score::{ScoreError, Scored, check_task, repeat};
+
+/// Who hears of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Whoever asked: this is the answer.
+    Champion,
+    /// Nobody: it is stored for comparison.
+    Challenger,
+}
+
+/// Scores a few records at once, online: looks their past up, predicts, stores, and returns the answers in the order of
+/// `ids`, with the run that they stand under.
+pub async fn answer(
+    store: &Store,
+    plugin: &Plugin,
+    program: &Program,
+    role: Role,
+    ids: &[i64],
+) -> Result<(i64, Vec<(i64, Answer)>), ScoreError> {
+    let manifest = plugin.manifest();
+    check_task(manifest)?;
+    let specs = history_specs(manifest)?;
+    let mut run = register(store, plugin, program, role == Role::Challenger).await?;
+    run.selection = serde_json::json!({ "records": ids.len() }).to_string();
+    let run = store.begin_run(&run).await?;
+    let begun = store.run(run).await?.expect("a run that was just stored");
+    let batch = repeat(store, plugin, &specs, ids, watermarks(&begun)).await?;
+    let mut scored = Scored::default();
+    scored.add_batch(plugin, &batch)?;
+    store.write_predictions(run, &scored.predictions, &scored.rejects).await?;
+    store.finish_run(run).await?;
+    let predicted = scored.predictions.iter().filter_map(|prediction| {
+        Some((prediction.record_id, Answer::Number(prediction.score? as f32)))
+    });
+    let refused = scored.rejects.iter().filter_map(|reject| {
+        Some((reject.record_id?, Answer::Refused { field: reject.field.clone(), reason: reject.reason.clone() }))
+    });
+    let answers: Vec<(i64, Answer)> = predicted.chain(refused).collect();
+    Ok((run, ids.iter().filter_map(|id| answers.iter().find(|(found, _)| found == id).cloned()).collect()))
+}

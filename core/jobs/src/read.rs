@@ -1,0 +1,140 @@
+//! The first stage of a worker: chunks, with the past of their records.
+
+use std::time::{Duration, Instant};
+
+use arrow_schema::SchemaRef;
+use foretell_store::history::{
+    HistoryBatch, HistoryError, HistoryErrorKind, HistorySpec, Walk, WalkOptions, Watermarks, lookup,
+};
+use foretell_store::job::Chunk;
+use foretell_store::open::Store;
+use tokio::sync::mpsc;
+
+/// Records of one batch. Their past should fit into the processor's cache, together with what the plugin makes of it.
+const BATCH_RECORDS: usize = 2_048;
+
+/// Records that are looked up together.
+const LOOKUP_RECORDS: usize = 64;
+
+/// To look one record's past up costs as much as to walk past so many.
+const LOOKUP_COST: u64 = 32;
+
+/// What goes from reading to predicting.
+#[derive(Debug)]
+pub(crate) enum Read {
+    /// A chunk begins.
+    Begin(Box<Chunk>),
+    /// Some of its records.
+    Batch(HistoryBatch),
+    /// That was all of it; so long it was waited for.
+    End(Duration),
+}
+
+/// Whoever was to take batches is gone.
+#[derive(Debug)]
+pub(crate) struct Abandoned;
+
+/// Reads chunks, and goes on with the same windows as long as they follow each other.
+pub(crate) struct Reader {
+    store: Store,
+    domain: String,
+    inputs: SchemaRef,
+    specs: Vec<HistorySpec>,
+    watermarks: Watermarks,
+    /// A walk, and the number of the chunk that it stands behind.
+    walk: Option<(Walk, i64)>,
+}
+
+impl Reader {
+    pub(crate) fn new(
+        store: Store,
+        domain: String,
+        inputs: SchemaRef,
+        specs: Vec<HistorySpec>,
+        watermarks: Watermarks,
+    ) -> Self {
+        Self { store, domain, inputs, specs, watermarks, walk: None }
+    }
+
+    /// Sends a chunk with the past of its records.
+    pub(crate) async fn read(
+        &mut self,
+        chunk: Chunk,
+        sender: &mpsc::Sender<Read>,
+    ) -> Result<Result<(), Abandoned>, HistoryError> {
+        if sender.send(Read::Begin(Box::new(chunk.clone()))).await.is_err() {
+            return Ok(Err(Abandoned));
+        }
+        let members = chunk.portion.members.len();
+        let waited = if members * LOOKUP_COST < chunk.span {
+            self.look_up(&chunk, sender).await?
+        } else {
+            self.walk(&chunk, sender).await?
+        };
+        Ok(match waited {
+            Some(waited) => sender.send(Read::End(waited)).await.map_err(|_| Abandoned),
+            None => Err(Abandoned),
+        })
+    }
+
+    /// Passes the records of the chunk, and returns how long they were waited for; `None` if nobody takes them.
+    async fn walk(
+        &mut self,
+        chunk: &Chunk,
+        sender: &mpsc::Sender<Read>,
+    ) -> Result<Option<Duration>, HistoryError> {
+        let start = Instant::now();
+        let mut walk = match self.walk.take() {
+            Some((walk, last)) if last + 1 == chunk.number => walk,
+            _ => {
+                let mut options = WalkOptions::new(&self.domain, self.inputs.clone(), self.specs.clone());
+                options.from = Some(chunk.portion.first.0);
+                options.watermarks = Some(self.watermarks);
+                options.batch_rows = BATCH_RECORDS;
+                Walk::new(&self.store, options).await?
+            }
+        };
+        let mut waited = start.elapsed();
+        loop {
+            let start = Instant::now();
+            let batch = walk.next_of(&chunk.portion).await?;
+            waited += start.elapsed();
+            let Some(batch) = batch else { break };
+            if sender.send(Read::Batch(batch)).await.is_err() {
+                return Ok(None);
+            }
+        }
+        self.walk = Some((walk, chunk.number));
+        Ok(Some(waited))
+    }
+
+    /// Asks for the past of each record by itself: the way for few records among many.
+    async fn look_up(
+        &self,
+        chunk: &Chunk,
+        sender: &mpsc::Sender<Read>,
+    ) -> Result<Option<Duration>, HistoryError> {
+        let ids: Vec<i64> = chunk.portion.members.iter().collect();
+        let mut waiting: Vec<&[i64]> = ids.chunks(LOOKUP_RECORDS).rev().collect();
+        let mut waited = Duration::ZERO;
+        while let Some(ids) = waiting.pop() {
+            let start = Instant::now();
+            let (inputs, specs) = (&self.inputs, &self.specs);
+            let batch = lookup(&self.store, &self.domain, inputs, specs, ids, Some(self.watermarks)).await;
+            waited += start.elapsed();
+            match batch {
+                Ok(batch) => {
+                    if sender.send(Read::Batch(batch)).await.is_err() {
+                        return Ok(None);
+                    }
+                }
+                Err(HistoryError { kind: HistoryErrorKind::Full { .. }, .. }) if ids.len() > 1 => {
+                    let (first, second) = ids.split_at(ids.len() / 2);
+                    waiting.extend([second, first]);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(waited))
+    }
+}

@@ -1,0 +1,91 @@
+//! The plugin of a run, as it was then.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use foretell_runtime::onnx::Runtime;
+use foretell_runtime::plugin::{LoadError, LoadOptions, Plugin};
+use foretell_runtime::registry::{FindError, Registry};
+use foretell_runtime::trust::TrustError;
+use foretell_store::lineage::{Model, Run};
+use thiserror::Error;
+
+use crate::lineage::{hashes, models, plugin_version};
+
+/// A plugin of a run that could not be loaded as it was then.
+#[derive(Debug, Error)]
+#[error("run {run}: {kind}")]
+pub struct ReloadError {
+    /// The run.
+    pub run: i64,
+    /// Why not.
+    pub kind: ReloadErrorKind,
+}
+
+/// Why the plugin of a run could not be loaded.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ReloadErrorKind {
+    /// It is not installed.
+    #[error(transparent)]
+    NotInstalled(#[from] FindError),
+    /// A file of it was changed.
+    #[error(transparent)]
+    Trust(#[from] Box<TrustError>),
+    /// It could not be loaded.
+    #[error(transparent)]
+    Load(#[from] Box<LoadError>),
+    /// What is installed under the name and version of the run is something else.
+    #[error("was made with {what} {stored}, and the installed one is {installed}; install the one of the run")]
+    Other {
+        /// Library, manifest, or a model.
+        what: String,
+        /// Hash of the run's.
+        stored: String,
+        /// Hash of the installed one.
+        installed: String,
+    },
+}
+
+/// Loads the plugin, models and settings of a run, and makes sure that they are the same to the byte.
+pub fn reload(registry: &Registry, runtime: &Arc<Runtime>, run: &Run) -> Result<Plugin, ReloadError> {
+    try_reload(registry, runtime, run).map_err(|kind| ReloadError { run: run.id, kind })
+}
+
+fn try_reload(registry: &Registry, runtime: &Arc<Runtime>, run: &Run) -> Result<Plugin, ReloadErrorKind> {
+    let installed = registry.find(&format!("{}@{}", run.plugin.name, run.plugin.version))?;
+    let mut verified = registry.verify(&installed).map_err(Box::new)?;
+    for model in &run.models {
+        let own = verified.models().iter().find(|own| own.name == model.name);
+        if own.is_none_or(|own| own.hash.to_string() != model.hash) {
+            let expected = model.hash.parse().ok();
+            verified =
+                verified.with_model(&model.name, Path::new(&model.file), expected).map_err(Box::new)?;
+        }
+    }
+    let config = serde_json::from_str(&run.config).unwrap_or_default();
+    let plugin = Plugin::load(runtime, verified, &LoadOptions { config, sessions: 1 }).map_err(Box::new)?;
+    let (found, found_models) = (plugin_version(&plugin), models(&plugin));
+    let other = |what: String, stored: &str, installed: &str| ReloadErrorKind::Other {
+        what,
+        stored: stored.to_owned(),
+        installed: installed.to_owned(),
+    };
+    if found.library_hash != run.plugin.library_hash {
+        return Err(other("library".to_owned(), &run.plugin.library_hash, &found.library_hash));
+    }
+    if found.manifest_hash != run.plugin.manifest_hash {
+        return Err(other("manifest".to_owned(), &run.plugin.manifest_hash, &found.manifest_hash));
+    }
+    match difference(&run.models, &found_models) {
+        Some((name, stored, installed)) => Err(other(format!("model `{name}`"), stored, installed)),
+        None => Ok(plugin),
+    }
+}
+
+/// The first model slot whose hash differs.
+fn difference<'a>(stored: &'a [Model], found: &'a [Model]) -> Option<(&'a str, &'a str, &'a str)> {
+    let pairs = hashes(stored).into_iter().zip(hashes(found));
+    let mut different = pairs.filter(|(stored, found)| stored != found);
+    different.next().map(|(stored, found)| (stored.0, stored.1, found.1))
+}

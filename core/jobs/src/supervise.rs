@@ -1,0 +1,354 @@
+//! Worker processes, looked after: started, watched, ended when a plugin hangs, and started again when one dies.
+//!
+//! A plugin is native code. One that crashes takes its process with it, and one that hangs cannot be stopped from within. So
+//! the plugin runs in worker processes, which say on their standard output when they call it. When a process dies during
+//! a call, or the call takes too long, the chunk is given back and tried record by record; so the record that does it is found,
+//! and set aside with the reason.
+//!
+//! **Invariant:** a worker ends when this process does, however that ends: its standard input is closed then.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use foretell_store::job::{Blame, Job, Poison, WorkerId};
+use foretell_store::open::Store;
+use foretell_store::time::format_duration;
+use thiserror::Error;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::mpsc;
+
+use crate::create::{end_gone_workers, find};
+use crate::event::Event;
+use crate::score::ScoreError;
+use crate::work::Stop;
+
+/// How often progress is told, and calls are looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// How long a worker that was told to stop may take until it is ended.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+/// Workers that die one after the other, without a chunk being done, until it is given up.
+const DEATHS_MAX: u32 = 5;
+/// Workers of one job on one machine.
+pub const WORKERS_MAX: usize = 64;
+
+/// Why a job did not come to its end.
+#[derive(Debug, Error)]
+pub enum SuperviseError {
+    /// The database failed, or a job cannot be worked on.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    /// A worker could not be started.
+    #[error("cannot start a worker")]
+    Start(#[source] std::io::Error),
+    /// A worker cannot go on, and neither could another one.
+    #[error("{message}")]
+    Worker {
+        /// What it said.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// Workers keep dying, and no record is to blame.
+    #[error("{DEATHS_MAX} workers in a row ended before a chunk was done; the last one {how}")]
+    Deaths {
+        /// How the last one ended.
+        how: String,
+    },
+}
+
+impl SuperviseError {
+    /// What the user can do about it, if anything.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Score(error) => error.hint(),
+            Self::Worker { hint, .. } => hint.as_deref(),
+            Self::Deaths { .. } => Some("see whether memory ran out, then resume the job; what was done is kept"),
+            Self::Start(_) => None,
+        }
+    }
+}
+
+/// How far a job is, as this process has seen it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Progress {
+    /// Records of the job.
+    pub records: u64,
+    /// Those that are predicted.
+    pub predicted: u64,
+    /// Those that were set aside.
+    pub rejected: u64,
+    /// Seconds since this process began.
+    pub seconds: f64,
+    /// Records a second since then; those that were done before do not count.
+    pub records_per_s: f64,
+    /// Seconds that are left at this rate; `None` while there is none.
+    pub left_s: Option<f64>,
+    /// Seconds in which records were read, by all workers together.
+    pub read_s: f64,
+    /// Seconds in which the plugin predicted.
+    pub predict_s: f64,
+    /// Seconds in which predictions were written.
+    pub write_s: f64,
+}
+
+/// Runs worker processes on a job until it is done, paused or cancelled, or until `stop`; returns the job as it is then.
+///
+/// `command` makes the command of a worker, a program that calls [`work`](crate::work()) with the same database, tells its
+/// events as JSON on its standard output, and stops when its standard input is closed. `progress` hears how far it is.
+pub async fn supervise(
+    store: &Store,
+    job: &Job,
+    workers: usize,
+    command: impl Fn() -> Command,
+    stop: &Stop,
+    mut progress: impl FnMut(&Progress),
+) -> Result<Job, SuperviseError> {
+    let (sender, mut told) = mpsc::unbounded_channel();
+    let mut crew = Crew {
+        store,
+        job,
+        command: &command,
+        sender,
+        workers: Vec::new(),
+        started: 0,
+        deaths: 0,
+        begun: Instant::now(),
+        progress: Progress {
+            records: job.records,
+            predicted: job.predicted,
+            rejected: job.rejected,
+            ..Progress::default()
+        },
+    };
+    let outcome = crew.run(workers.clamp(1, WORKERS_MAX), &mut told, stop, &mut progress).await;
+    crew.dismiss().await;
+    outcome?;
+    Ok(find(store, job.id).await?)
+}
+
+/// A worker process.
+struct Member {
+    /// Its place in the order of starting.
+    number: usize,
+    child: Child,
+    /// Closing it tells the worker to stop.
+    stdin: Option<ChildStdin>,
+    id: Option<WorkerId>,
+    call: Option<Call>,
+    failed: Option<SuperviseError>,
+}
+
+/// A call of the plugin that has not returned.
+struct Call {
+    chunk: i64,
+    record: Option<i64>,
+    since: Instant,
+}
+
+struct Crew<'a, C> {
+    store: &'a Store,
+    job: &'a Job,
+    command: &'a C,
+    sender: mpsc::UnboundedSender<(usize, Option<Event>)>,
+    workers: Vec<Member>,
+    started: usize,
+    deaths: u32,
+    begun: Instant,
+    progress: Progress,
+}
+
+impl<C: Fn() -> Command> Crew<'_, C> {
+    async fn run(
+        &mut self,
+        workers: usize,
+        told: &mut mpsc::UnboundedReceiver<(usize, Option<Event>)>,
+        stop: &Stop,
+        progress: &mut impl FnMut(&Progress),
+    ) -> Result<(), SuperviseError> {
+        for _ in 0..workers {
+            self.start()?;
+        }
+        let mut tick = tokio::time::interval(TICK);
+        while !self.workers.is_empty() {
+            tokio::select! {
+                () = stop.stopped() => return Ok(()),
+                Some((number, event)) = told.recv() => match event {
+                    Some(event) => self.hear(number, event),
+                    None => self.ended(number).await?,
+                },
+                _ = tick.tick() => {
+                    self.end_hanging().await?;
+                    self.tell(progress);
+                }
+            }
+        }
+        self.tell(progress);
+        Ok(())
+    }
+
+    fn start(&mut self) -> Result<(), SuperviseError> {
+        let mut command = (self.command)();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().map_err(SuperviseError::Start)?;
+        let stdout = child.stdout.take().expect("standard output is piped");
+        let stdin = child.stdin.take();
+        self.started += 1;
+        let number = self.started;
+        tokio::spawn(listen(number, stdout, self.sender.clone()));
+        self.workers.push(Member { number, child, stdin, id: None, call: None, failed: None });
+        Ok(())
+    }
+
+    fn hear(&mut self, number: usize, event: Event) {
+        let Some(member) = self.workers.iter_mut().find(|member| member.number == number) else { return };
+        match event {
+            Event::Entered { worker } => member.id = Some(WorkerId { job: self.job.id, worker }),
+            Event::Called { chunk, record } => {
+                member.call = Some(Call { chunk, record, since: Instant::now() });
+            }
+            Event::Returned => member.call = None,
+            Event::Done { predicted, rejected, read, predict, write } => {
+                self.deaths = 0;
+                self.progress.predicted += predicted;
+                self.progress.rejected += rejected;
+                self.progress.read_s += read;
+                self.progress.predict_s += predict;
+                self.progress.write_s += write;
+            }
+            Event::Failed { message, hint } => member.failed = Some(SuperviseError::Worker { message, hint }),
+        }
+    }
+
+    /// Ends workers whose plugin takes longer than it may.
+    async fn end_hanging(&mut self) -> Result<(), SuperviseError> {
+        let timeout = Duration::from_micros(self.job.timeout.cast_unsigned());
+        let hangs = |member: &Member| member.call.as_ref().is_some_and(|call| call.since.elapsed() > timeout);
+        while let Some(place) = self.workers.iter().position(hangs) {
+            let member = self.workers.swap_remove(place);
+            let reason = format!("the plugin did not answer within {}", format_duration(self.job.timeout));
+            self.bury(member, &reason, true).await?;
+            self.start()?;
+        }
+        Ok(())
+    }
+
+    /// A worker has closed its standard output: it has come to its end, or died.
+    async fn ended(&mut self, number: usize) -> Result<(), SuperviseError> {
+        let Some(place) = self.workers.iter().position(|member| member.number == number) else { return Ok(()) };
+        let mut member = self.workers.swap_remove(place);
+        let status = member.child.wait().await.map_err(SuperviseError::Start)?;
+        if let Some(failed) = member.failed.take() {
+            return Err(failed);
+        }
+        if status.success() {
+            return Ok(());
+        }
+        let how = describe(status);
+        self.deaths += 1;
+        if self.deaths >= DEATHS_MAX {
+            return Err(SuperviseError::Deaths { how });
+        }
+        self.bury(member, &format!("the process of the plugin {how}"), !is_killed(status)).await?;
+        self.start()
+    }
+
+    /// Gives back what a worker leaves. `guilty`: the plugin ended it, and not somebody from outside.
+    async fn bury(&mut self, mut member: Member, reason: &str, guilty: bool) -> Result<(), SuperviseError> {
+        // It may have ended already.
+        let _ = member.child.kill().await;
+        if let (Some(id), Some(call)) = (&member.id, member.call) {
+            let blame = match call.record {
+                Some(record_id) if guilty => Blame::Record(Poison { record_id, reason: reason.to_owned() }),
+                _ => Blame::Chunk { problem: reason.to_owned() },
+            };
+            self.store.fail_chunk(id, call.chunk, &blame).await.map_err(ScoreError::from)?;
+        }
+        match &member.id {
+            Some(id) => self.store.end_worker(id).await.map_err(ScoreError::from)?,
+            None => end_gone_workers(self.store, self.job.id).await?,
+        }
+        Ok(())
+    }
+
+    /// Tells all workers to stop, and ends those that don't.
+    async fn dismiss(&mut self) {
+        for member in &mut self.workers {
+            member.stdin.take();
+        }
+        let deadline = tokio::time::Instant::now() + STOP_GRACE;
+        for mut member in self.workers.drain(..) {
+            if tokio::time::timeout_at(deadline, member.child.wait()).await.is_err() {
+                let _ = member.child.kill().await;
+            }
+            if let Some(id) = &member.id
+                && let Err(error) = self.store.end_worker(id).await
+            {
+                tracing::warn!(%error, "a worker could not be ended in the database; others will find that it is gone");
+            }
+        }
+    }
+
+    fn tell(&mut self, progress: &mut impl FnMut(&Progress)) {
+        let told = &mut self.progress;
+        told.seconds = self.begun.elapsed().as_secs_f64();
+        let done = told.predicted + told.rejected;
+        let own = done.saturating_sub(self.job.predicted + self.job.rejected);
+        told.records_per_s = own as f64 / told.seconds.max(f64::MIN_POSITIVE);
+        let left = told.records.saturating_sub(done) as f64;
+        told.left_s = (own > 0).then(|| left / told.records_per_s);
+        progress(told);
+    }
+}
+
+/// Passes on what a worker says; `None` when it has closed its standard output.
+async fn listen(number: usize, stdout: ChildStdout, sender: mpsc::UnboundedSender<(usize, Option<Event>)>) {
+    let mut lines = BufReader::new(stdout).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        // A plugin may print what it likes.
+        let Ok(event) = serde_json::from_str(&line) else { continue };
+        if sender.send((number, Some(event))).is_err() {
+            return;
+        }
+    }
+    let _ = sender.send((number, None));
+}
+
+/// How a process ended, to follow a noun.
+fn describe(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return format!("was ended by signal {signal}{}", signal_name(signal));
+    }
+    match status.code() {
+        Some(code) => format!("ended with code {code}"),
+        None => "ended".to_owned(),
+    }
+}
+
+#[cfg(unix)]
+fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        4 => " (illegal instruction)",
+        6 => " (abort)",
+        7 => " (bus error)",
+        8 => " (arithmetic error)",
+        9 => " (kill)",
+        11 => " (segmentation fault)",
+        _ => "",
+    }
+}
+
+/// Whether somebody, perhaps the system for want of memory, killed the process: no call does that to its own.
+fn is_killed(status: ExitStatus) -> bool {
+    /// `SIGKILL`, the same number on every Unix.
+    #[cfg(unix)]
+    const KILL: i32 = 9;
+    #[cfg(unix)]
+    return std::os::unix::process::ExitStatusExt::signal(&status) == Some(KILL);
+    #[cfg(not(unix))]
+    return {
+        let _ = status;
+        false
+    };
+}

@@ -1,0 +1,348 @@
+//! A worker: claims chunks of a job, and does them, until there are none or it is told to stop.
+//!
+//! Three stages overlap, each in a task of its own: one claims chunks and reads them with their past, one predicts, one writes.
+//! Between them wait at most [`BATCHES_WAITING_MAX`] batches and [`CHUNKS_WAITING_MAX`] chunks of predictions, so memory depends
+//! on the size of a chunk, and never on how many there are.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use foretell_runtime::onnx::Runtime;
+use foretell_runtime::plugin::Plugin;
+use foretell_runtime::registry::Registry;
+use foretell_store::job::{Chunk, Claim, Job, JobState, StageTimes, WorkerId};
+use foretell_store::lineage::Run;
+use foretell_store::open::Store;
+use thiserror::Error;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+
+use crate::columns::{history_specs, inputs};
+use crate::create::{end_gone_workers, find};
+use crate::event::Event;
+use crate::lineage::watermarks;
+use crate::process::identity;
+use crate::read::{Read, Reader};
+use crate::reload::{ReloadError, reload};
+use crate::score::{ScoreError, Scored, check_task};
+
+/// Batches that may wait between reading and predicting.
+const BATCHES_WAITING_MAX: usize = 2;
+/// Chunks of predictions that may wait to be written.
+const CHUNKS_WAITING_MAX: usize = 2;
+/// How often a worker looks whether it is still wanted.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often a worker says that it is alive, in turns of [`LOOK_EVERY`].
+const HEARTBEAT_TURNS: u32 = 4;
+/// How long a worker that is to stop waits for the plugin.
+const STOP_GRACE: Duration = Duration::from_secs(2);
+
+/// Why a worker stopped before the job did.
+#[derive(Debug, Error)]
+pub enum WorkError {
+    /// Records could not be scored, or the database failed.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    /// The plugin of the job could not be loaded as it was when the job was created.
+    #[error(transparent)]
+    Reload(#[from] ReloadError),
+    /// Another ONNX Runtime would answer a part of the job.
+    #[error("job {job} was begun with ONNX Runtime {begun}, and this is {found}; go on with the one it was begun with, or cancel it")]
+    Runtime {
+        /// The job.
+        job: i64,
+        /// The version of the job.
+        begun: String,
+        /// The version that was found.
+        found: String,
+    },
+}
+
+impl WorkError {
+    /// What the user can do about it, if anything.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Score(error) => error.hint(),
+            Self::Reload(_) | Self::Runtime { .. } => None,
+        }
+    }
+}
+
+/// Tells somebody to stop, once and for all.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<(AtomicBool, Notify)>);
+
+impl Stop {
+    /// Tells it.
+    pub fn stop(&self) {
+        self.0.0.store(true, Ordering::SeqCst);
+        self.0.1.notify_waiters();
+    }
+
+    /// Whether it was told.
+    pub fn is_stopped(&self) -> bool {
+        self.0.0.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it is told.
+    pub async fn stopped(&self) {
+        let told = self.0.1.notified();
+        if !self.is_stopped() {
+            told.await;
+        }
+    }
+}
+
+/// Works on a job until no chunk is left, until the job is paused or cancelled, or until `stop`. `tell` hears what happens.
+///
+/// Several processes may do this with the same job. Whatever ends them, what they had not completed is done by another.
+pub async fn work(
+    store: &Store,
+    registry: &Registry,
+    runtime: &Arc<Runtime>,
+    job: i64,
+    stop: &Stop,
+    tell: impl Fn(Event) + Send + Sync + 'static,
+) -> Result<(), WorkError> {
+    let job = find(store, job).await?;
+    let run = store.run(job.run_id).await.map_err(ScoreError::from)?.expect("a job refers to its run");
+    let found = runtime.version().to_string();
+    if run.onnxruntime != found {
+        return Err(WorkError::Runtime { job: job.id, begun: run.onnxruntime, found });
+    }
+    let plugin = Arc::new(reload(registry, runtime, &run)?);
+    end_gone_workers(store, job.id).await?;
+    let worker = store.enter_worker(job.id, &identity()).await.map_err(ScoreError::from)?;
+    tell(Event::Entered { worker: worker.worker });
+    let worker = Worker {
+        store: store.clone(),
+        plugin,
+        id: worker,
+        stop: stop.clone(),
+        times: Arc::default(),
+        tell: Arc::new(tell),
+    };
+    let worked = worker.run(&job, &run).await;
+    // Should this fail too, the first error says why; others find out that this process is gone.
+    let ended = worker.end().await;
+    worked?;
+    Ok(ended?)
+}
+
+#[derive(Clone)]
+struct Worker {
+    store: Store,
+    plugin: Arc<Plugin>,
+    id: WorkerId,
+    stop: Stop,
+    /// Where the time went that no heartbeat has told yet.
+    times: Arc<Mutex<StageTimes>>,
+    tell: Arc<dyn Fn(Event) + Send + Sync>,
+}
+
+/// A chunk on its way to the store.
+struct Finished {
+    number: i64,
+    scored: Scored,
+    read: Duration,
+    predict: Duration,
+}
+
+impl Worker {
+    async fn run(&self, job: &Job, run: &Run) -> Result<(), ScoreError> {
+        check_task(self.plugin.manifest())?;
+        let reader = Reader::new(
+            self.store.clone(),
+            job.domain.clone(),
+            inputs(&self.plugin),
+            history_specs(self.plugin.manifest())?,
+            watermarks(run),
+        );
+        let (to_predict, read) = mpsc::channel(BATCHES_WAITING_MAX);
+        let (to_write, finished) = mpsc::channel(CHUNKS_WAITING_MAX);
+        let written = Arc::new(Notify::new());
+        let reading = tokio::spawn(self.clone().read(reader, to_predict, Arc::clone(&written)));
+        let predicting = {
+            let worker = self.clone();
+            tokio::task::spawn_blocking(move || worker.predict(read, to_write))
+        };
+        let writing = tokio::spawn(self.clone().write(finished, written));
+        let watching = tokio::spawn(self.clone().watch());
+        let outcome = self.join(reading, predicting, writing).await;
+        watching.abort();
+        outcome
+    }
+
+    /// Waits for all stages. The first error counts, and stops the others.
+    async fn join(
+        &self,
+        reading: Stage,
+        predicting: Stage,
+        writing: Stage,
+    ) -> Result<(), ScoreError> {
+        let stages = [(reading, "reading"), (predicting, "predicting"), (writing, "writing")];
+        let waits = stages.map(|(stage, name)| async move {
+            let ended = stage.await.unwrap_or(Err(ScoreError::Stopped(name)));
+            if ended.is_err() {
+                self.stop.stop();
+            }
+            ended
+        });
+        let [reading, predicting, writing] = waits;
+        let all = async { tokio::join!(writing, predicting, reading) };
+        let patience = async {
+            self.stop.stopped().await;
+            self.plugin.set_cancelled(true);
+            tokio::time::sleep(STOP_GRACE).await;
+        };
+        // A plugin that does not return is left behind: the process ends, and its chunk is free.
+        let ended = tokio::select! {
+            ended = all => ended,
+            () = patience => return Ok(()),
+        };
+        let (writing, predicting, reading) = ended;
+        writing.and(predicting).and(reading)
+    }
+
+    /// Claims chunks and reads them.
+    async fn read(
+        self,
+        mut reader: Reader,
+        to_predict: mpsc::Sender<Read>,
+        written: Arc<Notify>,
+    ) -> Result<(), ScoreError> {
+        let mut last = None;
+        while !self.stop.is_stopped() {
+            match self.store.claim_chunk(&self.id, last).await? {
+                Claim::Chunk(chunk) => {
+                    last = Some(chunk.number);
+                    let sent = tokio::select! {
+                        sent = reader.read(*chunk, &to_predict) => sent?,
+                        () = self.stop.stopped() => break,
+                    };
+                    if sent.is_err() {
+                        break;
+                    }
+                }
+                // What is left may come back, from a worker that fails; or it is this one's own, and about to be written.
+                Claim::Wait => {
+                    tokio::select! {
+                        () = written.notified() => (),
+                        () = tokio::time::sleep(LOOK_EVERY) => end_gone_workers(&self.store, self.id.job).await?,
+                        () = self.stop.stopped() => break,
+                    }
+                }
+                Claim::Stop(_) | Claim::Lost => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Predicts what was read. Runs on a thread of its own, since a plugin may take its time.
+    fn predict(
+        self,
+        mut read: mpsc::Receiver<Read>,
+        to_write: mpsc::Sender<Finished>,
+    ) -> Result<(), ScoreError> {
+        let mut current: Option<(Box<Chunk>, Scored, Duration)> = None;
+        while let Some(message) = read.blocking_recv() {
+            if self.stop.is_stopped() {
+                break;
+            }
+            match message {
+                Read::Begin(chunk) => current = Some((chunk, Scored::default(), Duration::ZERO)),
+                Read::Batch(batch) => {
+                    let (chunk, scored, spent) = current.as_mut().expect("a batch comes after its chunk");
+                    let start = Instant::now();
+                    let call = |record| (self.tell)(Event::Called { chunk: chunk.number, record });
+                    if chunk.careful {
+                        scored.add_records(&self.plugin, &batch, &chunk.poison, |id| call(Some(id)))?;
+                    } else {
+                        call(None);
+                        scored.add_batch(&self.plugin, &batch)?;
+                    }
+                    (self.tell)(Event::Returned);
+                    *spent += start.elapsed();
+                }
+                Read::End(waited) => {
+                    let (chunk, scored, spent) = current.take().expect("a chunk ends after it began");
+                    let number = chunk.number;
+                    let finished = Finished { number, scored, read: waited, predict: spent };
+                    if to_write.blocking_send(finished).is_err() {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes chunks that are predicted.
+    async fn write(
+        self,
+        mut finished: mpsc::Receiver<Finished>,
+        written: Arc<Notify>,
+    ) -> Result<(), ScoreError> {
+        while let Some(Finished { number, mut scored, read, predict }) = finished.recv().await {
+            let start = Instant::now();
+            // In the order of their keys, rows are written fastest.
+            scored.predictions.sort_unstable_by_key(|prediction| prediction.record_id);
+            scored.rejects.sort_unstable_by_key(|reject| reject.record_id);
+            let Scored { predictions, rejects } = &scored;
+            if !self.store.complete_chunk(&self.id, number, predictions, rejects).await? {
+                self.stop.stop();
+                break;
+            }
+            let write = start.elapsed();
+            {
+                let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+                times.read += read;
+                times.predict += predict;
+                times.write += write;
+            }
+            written.notify_one();
+            (self.tell)(Event::Done {
+                predicted: predictions.len() as u64,
+                rejected: rejects.len() as u64,
+                read: read.as_secs_f64(),
+                predict: predict.as_secs_f64(),
+                write: write.as_secs_f64(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Tells the database that this worker is alive, and where its time went; whether others take it for alive, too.
+    async fn heartbeat(&self) -> Result<bool, ScoreError> {
+        let times = std::mem::take(&mut *self.times.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok(self.store.heartbeat(&self.id, times).await?)
+    }
+
+    async fn end(&self) -> Result<(), ScoreError> {
+        self.heartbeat().await?;
+        Ok(self.store.end_worker(&self.id).await?)
+    }
+
+    /// Says that this worker is alive, and stops it when its job is paused or cancelled, or when it was taken for dead.
+    async fn watch(self) {
+        let mut turn = 0;
+        while !self.stop.is_stopped() {
+            tokio::time::sleep(LOOK_EVERY).await;
+            turn += 1;
+            // A database that cannot be read or written is the matter of the other stages.
+            let alive = turn % HEARTBEAT_TURNS != 0 || self.heartbeat().await.unwrap_or(true);
+            let state = self.store.job_state(self.id.job).await.ok().flatten();
+            if !alive || state.is_some_and(|state| !is_wanted(state)) {
+                self.stop.stop();
+            }
+        }
+    }
+}
+
+type Stage = JoinHandle<Result<(), ScoreError>>;
+
+/// Whether workers of a job in this state go on. The last chunk of another worker makes it done.
+fn is_wanted(state: JobState) -> bool {
+    matches!(state, JobState::Ready | JobState::Done | JobState::Failed)
+}

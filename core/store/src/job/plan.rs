@@ -1,0 +1,301 @@
+//! Planning: from a selection to chunks that never change.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use sqlx::SqliteConnection;
+
+use super::worker::{insert_worker, micros, state};
+use super::{
+    ATTEMPTS_MAX, CHUNK_RECORDS, CHUNK_RECORDS_MAX, Identity, JobError, JobErrorKind, JobState, LEASE_MICROS,
+    TIMEOUT,
+};
+use crate::lineage::{NewRun, insert_run, runs_like};
+use crate::members::Members;
+use crate::open::{Durability, Store, begin};
+use crate::selection::{Page, Pages, Selection, Unscored, span};
+use crate::time::now;
+
+/// Chunks that are written down in one transaction while a job is planned.
+const CHUNKS_TOGETHER: usize = 64;
+
+/// The only kind of job so far: predictions for records.
+const SCORE: &str = "score";
+
+/// A job that is to be planned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewJob {
+    /// What predicts. Its `selection` is filled in by planning.
+    pub run: NewRun,
+    /// Which records. If only unscored ones are wanted, planning finds out which those are.
+    pub selection: Selection,
+    /// Records of a chunk, from 1 to [`CHUNK_RECORDS_MAX`].
+    pub chunk_records: u32,
+    /// How long the plugin may take for one chunk.
+    pub timeout: Duration,
+    /// How often a chunk is tried.
+    pub attempts_max: u32,
+}
+
+impl NewJob {
+    /// A job with the usual sizes and limits.
+    pub fn new(run: NewRun, selection: Selection) -> Self {
+        Self { run, selection, chunk_records: CHUNK_RECORDS, timeout: TIMEOUT, attempts_max: ATTEMPTS_MAX }
+    }
+}
+
+/// What came of planning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planned {
+    /// A new job.
+    New(i64),
+    /// A job that is not done yet, for the same plugin, models and settings and for everything that is not scored: to go on
+    /// with it comes first, or records would be scored twice.
+    Unfinished(i64),
+    /// No record is selected, so there is no job.
+    Nothing,
+}
+
+impl Store {
+    /// Fixes the records of a job, and stores it ready to be worked on. `progress` hears how many records were found so far.
+    ///
+    /// Planning reads one snapshot of the database, so the set is the state of one moment, and writes in short
+    /// transactions, so that others are not held up. A process that is killed meanwhile leaves a job in the state
+    /// `planning`, which [`Store::plan_again`] plans anew.
+    pub async fn plan_job(
+        &self,
+        new: &NewJob,
+        planner: &Identity,
+        progress: impl FnMut(u64),
+    ) -> Result<Planned, JobError> {
+        let plan = async {
+            if !(1..=CHUNK_RECORDS_MAX).contains(&new.chunk_records) {
+                return Err(JobErrorKind::ChunkRecords(new.chunk_records));
+            }
+            match self.begin_job(new, planner).await? {
+                Planned::New(job) => self.plan_chunks(job, progress).await,
+                other => Ok(other),
+            }
+        };
+        plan.await.map_err(|kind| kind.when("plan a job"))
+    }
+
+    /// Plans a job again that a process left half planned. Returns [`Planned::Nothing`] if its selection is empty by now.
+    pub async fn plan_again(
+        &self,
+        job: i64,
+        planner: &Identity,
+        progress: impl FnMut(u64),
+    ) -> Result<Planned, JobError> {
+        let plan = async {
+            self.take_over_planning(job, planner).await?;
+            self.plan_chunks(job, progress).await
+        };
+        plan.await.map_err(|kind| kind.when(format!("plan job {job}")))
+    }
+
+    /// What is not scored by a plugin with its models and settings, for [`Selection::unscored`].
+    pub async fn unscored(&self, run: &NewRun) -> Result<Unscored, JobError> {
+        let read = async {
+            let mut reader = self.readers().acquire().await?;
+            Ok(unscored(&mut reader, run).await?)
+        };
+        read.await.map_err(|kind: JobErrorKind| kind.when("find out what is scored"))
+    }
+
+    /// Stores the run and the job, unless another job has to be finished first.
+    async fn begin_job(&self, new: &NewJob, planner: &Identity) -> Result<Planned, JobErrorKind> {
+        let mut writer = self.writer().await;
+        let mut transaction = begin(&mut writer, Durability::Full).await?;
+        let mut selection = new.selection.clone();
+        let complete = is_whole_domain(&selection);
+        if let Some(wanted) = &mut selection.unscored {
+            *wanted = unscored(&mut transaction, &new.run).await?;
+            if complete && let Some(job) = unfinished(&mut transaction, &wanted.runs).await? {
+                return Ok(Planned::Unfinished(job));
+            }
+        }
+        let selection = serde_json::to_string(&selection).expect("texts and numbers are JSON");
+        let run = NewRun { selection: selection.clone(), ..new.run.clone() };
+        let run_id = insert_run(&mut transaction, &run).await?;
+        let job = sqlx::query(
+            "INSERT INTO job (kind, run_id, selection, chunk_records, timeout, attempts_max, state, complete, created_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(SCORE)
+        .bind(run_id)
+        .bind(selection)
+        .bind(new.chunk_records)
+        .bind(micros(new.timeout))
+        .bind(new.attempts_max)
+        .bind(JobState::Planning.as_str())
+        .bind(complete)
+        .bind(now())
+        .execute(&mut *transaction)
+        .await?
+        .last_insert_rowid();
+        insert_worker(&mut transaction, job, planner).await?;
+        transaction.commit().await?;
+        Ok(Planned::New(job))
+    }
+
+    async fn take_over_planning(&self, job: i64, planner: &Identity) -> Result<(), JobErrorKind> {
+        let mut writer = self.writer().await;
+        let mut transaction = begin(&mut writer, Durability::Full).await?;
+        match state(&mut transaction, job).await? {
+            JobState::Planning => (),
+            state => return Err(JobErrorKind::State { state }),
+        }
+        let planning: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM job_worker WHERE job_id = ? AND ended_at IS NULL AND seen_at > ?)",
+        )
+        .bind(job)
+        .bind(now() - LEASE_MICROS)
+        .fetch_one(&mut *transaction)
+        .await?;
+        if planning {
+            return Err(JobErrorKind::Planning);
+        }
+        sqlx::query("DELETE FROM job_chunk WHERE job_id = ?").bind(job).execute(&mut *transaction).await?;
+        insert_worker(&mut transaction, job, planner).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    async fn plan_chunks(&self, job: i64, mut progress: impl FnMut(u64)) -> Result<Planned, JobErrorKind> {
+        let mut snapshot = self.readers().begin().await?;
+        let (selection, chunk_records, id_max): (String, i64, i64) = sqlx::query_as(
+            "SELECT job.selection, chunk_records, record_watermark FROM job JOIN run ON run.id = run_id WHERE job.id = ?",
+        )
+        .bind(job)
+        .fetch_one(&mut *snapshot)
+        .await?;
+        let selection: Selection = serde_json::from_str(&selection)
+            .map_err(|error| sqlx::Error::Decode(error.into()))?;
+        let mut pages = Pages::new(&mut snapshot, &selection, id_max).await?;
+        let dense = is_whole_domain(&selection) && selection.unscored.is_none();
+        let (mut number, mut found) = (0, 0);
+        let mut waiting = Vec::with_capacity(CHUNKS_TOGETHER);
+        while let Some(page) = pages.next(&mut snapshot, chunk_records as usize).await? {
+            found += page.ids.len() as u64;
+            let span = match dense {
+                true => page.ids.len() as u64,
+                false => span(&mut snapshot, &selection.domain, page.first, page.last).await?,
+            };
+            waiting.push((page, span));
+            if waiting.len() == CHUNKS_TOGETHER {
+                number = self.write_chunks(job, number, &waiting).await?;
+                waiting.clear();
+                progress(found);
+            }
+        }
+        self.write_chunks(job, number, &waiting).await?;
+        progress(found);
+        drop(snapshot);
+        self.finish_planning(job, found).await
+    }
+
+    /// Writes chunks down behind number `last`; returns the number of the last one. The planner shows that it is alive.
+    async fn write_chunks(&self, job: i64, mut last: i64, pages: &[(Page, u64)]) -> Result<i64, JobErrorKind> {
+        let mut writer = self.writer().await;
+        let mut transaction = begin(&mut writer, Durability::Normal).await?;
+        for (page, span) in pages {
+            last += 1;
+            sqlx::query(
+                "INSERT INTO job_chunk
+                     (job_id, number, first_time, first_id, last_time, last_id, members, records, span)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )
+            .bind(job)
+            .bind(last)
+            .bind(page.first.0)
+            .bind(page.first.1)
+            .bind(page.last.0)
+            .bind(page.last.1)
+            .bind(page.ids.iter().copied().collect::<Members>().to_bytes())
+            .bind(page.ids.len() as i64)
+            .bind(span.cast_signed())
+            .execute(&mut *transaction)
+            .await?;
+        }
+        sqlx::query("UPDATE job_worker SET seen_at = ? WHERE job_id = ? AND ended_at IS NULL")
+            .bind(now())
+            .bind(job)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(last)
+    }
+
+    /// Makes the job ready, or takes it back if it is about nothing.
+    async fn finish_planning(&self, job: i64, found: u64) -> Result<Planned, JobErrorKind> {
+        let mut writer = self.writer().await;
+        let mut transaction = begin(&mut writer, Durability::Full).await?;
+        match state(&mut transaction, job).await? {
+            JobState::Planning => (),
+            state => return Err(JobErrorKind::State { state }),
+        }
+        if found == 0 {
+            remove(&mut transaction, job).await?;
+            transaction.commit().await?;
+            return Ok(Planned::Nothing);
+        }
+        sqlx::query("UPDATE job_worker SET ended_at = ? WHERE job_id = ? AND ended_at IS NULL")
+            .bind(now())
+            .bind(job)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("UPDATE job SET state = ? WHERE id = ?")
+            .bind(JobState::Ready.as_str())
+            .bind(job)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(Planned::New(job))
+    }
+}
+
+/// The runs that predicted the same way, and the id up to which they left nothing out.
+async fn unscored(connection: &mut SqliteConnection, run: &NewRun) -> Result<Unscored, sqlx::Error> {
+    let runs = runs_like(connection, run).await?;
+    let after: Option<i64> = sqlx::query_scalar(
+        "SELECT max(record_watermark) FROM run JOIN job ON job.run_id = run.id
+         WHERE job.complete = 1 AND job.state = 'done' AND run.id IN (SELECT value FROM json_each(?))",
+    )
+    .bind(Value::from(runs.clone()).to_string())
+    .fetch_one(connection)
+    .await?;
+    Ok(Unscored { runs, after: after.unwrap_or(0) })
+}
+
+/// Whether nothing but the domain, and what is scored, decides about a record.
+fn is_whole_domain(selection: &Selection) -> bool {
+    let Selection { domain, unscored, .. } = selection;
+    *selection == Selection { domain: domain.clone(), unscored: unscored.clone(), ..Selection::default() }
+}
+
+/// A job over everything that is not finished, and whose run is one of these.
+async fn unfinished(connection: &mut SqliteConnection, runs: &[i64]) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT id FROM job
+         WHERE complete = 1 AND state NOT IN ('done', 'cancelled') AND run_id IN (SELECT value FROM json_each(?))
+         ORDER BY id LIMIT 1",
+    )
+    .bind(Value::from(runs.to_vec()).to_string())
+    .fetch_optional(connection)
+    .await
+}
+
+/// Removes a job that never had a chunk, and its run.
+async fn remove(connection: &mut SqliteConnection, job: i64) -> Result<(), sqlx::Error> {
+    let run_id: i64 =
+        sqlx::query_scalar("SELECT run_id FROM job WHERE id = ?").bind(job).fetch_one(&mut *connection).await?;
+    for (statement, id) in [
+        ("DELETE FROM job_worker WHERE job_id = ?", job),
+        ("DELETE FROM job WHERE id = ?", job),
+        ("DELETE FROM run_model WHERE run_id = ?", run_id),
+        ("DELETE FROM run WHERE id = ?", run_id),
+    ] {
+        sqlx::query(statement).bind(id).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
