@@ -84,13 +84,15 @@ JOIN plugin_version ON plugin_version.id = run.plugin_version_id
 LEFT JOIN job_chunk AS chunk ON chunk.job_id = job.id
 GROUP BY job.id;
 
--- Which plugin version answers in a domain (the champion), and which one is only stored beside it (the challenger). The last row
--- of a domain and a role holds.
+-- Which plugin version answers in a domain (the champion), and which one is only stored beside it (the challenger): a log, of
+-- which the last row of a domain and a role holds. Rolling back goes to what held before the last deploy that is not undone.
 CREATE TABLE deployment (
     id                INTEGER PRIMARY KEY,
     domain            TEXT    NOT NULL,
     role              TEXT    NOT NULL,          -- champion, challenger
+    action            TEXT    NOT NULL,          -- deploy, roll back, withdraw
     plugin_version_id INTEGER REFERENCES plugin_version (id), -- NULL: none from now on
+    config            TEXT,                      -- JSON: settings of the plugin
     author            TEXT    NOT NULL,
     deployed_at       INTEGER NOT NULL
 ) STRICT;

@@ -1,9 +1,12 @@
 //! What the end-to-end tests share: a directory of their own, the real binaries, and plugins built from source.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use foretell_jobs::{JobOptions, Program, Stop, create, work};
 use foretell_runtime::home::{HOME_VARIABLE, Home};
@@ -13,6 +16,11 @@ use foretell_runtime::registry::{Existing, Registry};
 use foretell_store::job::{Job, Planned};
 use foretell_store::open::Store;
 use tempfile::TempDir;
+
+/// How long a test waits for what must happen soon, however busy the machine is.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a test looks whether it has happened.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Directory of this package.
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
@@ -78,25 +86,31 @@ pub fn plugin_directory(place: &Path, manifest: &str, library: &Path) -> PathBuf
 /// # Panics
 /// When the C compiler does not accept it: then the header is broken.
 pub fn hostile_library(place: &Path, behaviour: &str) -> PathBuf {
+    let include = format!("-I{HERE}/../core/abi/include");
+    let arguments = ["-Wno-unused-function", "-Wno-unused-const-variable", &include];
+    let behaviour = format!("-DBEHAVIOUR={behaviour}");
+    compile(place, "hostile", &[&arguments[..], &["-std=c11", &behaviour]].concat())
+}
+
+/// Builds `tests/fault/fault.c`, which makes the disk fail for programs that it is loaded into, and returns the library.
+///
+/// # Panics
+/// When the C compiler does not accept it.
+#[cfg(target_os = "linux")]
+pub fn fault_library(place: &Path) -> PathBuf {
+    compile(place, "fault", &["-std=gnu11"])
+}
+
+/// Builds `tests/NAME/NAME.c` as a library.
+fn compile(place: &Path, name: &str, arguments: &[&str]) -> PathBuf {
     use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
     std::fs::create_dir_all(place).expect("a test's directory can be written");
-    let path = place.join(format!("{DLL_PREFIX}hostile{DLL_SUFFIX}"));
+    let path = place.join(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"));
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
     let output = Command::new(compiler)
-        .args([
-            "-std=c11",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-Wno-unused-function",
-            "-Wno-unused-const-variable",
-            "-shared",
-            "-fPIC",
-            "-O1",
-        ])
-        .arg(format!("-DBEHAVIOUR={behaviour}"))
-        .arg(format!("-I{HERE}/../core/abi/include"))
-        .arg(format!("{HERE}/hostile/hostile.c"))
+        .args(["-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-O1"])
+        .args(arguments)
+        .arg(format!("{HERE}/{name}/{name}.c"))
         .arg("-o")
         .arg(&path)
         .output()
@@ -155,17 +169,8 @@ impl Workshop {
 
     /// Runs a binary in the workshop with `input` on its standard input.
     pub fn run(&self, name: &str, arguments: &[&str], input: &str) -> Finished {
-        use std::io::Write;
-        use std::process::Stdio;
-        // The workshop's home has no ONNX Runtime: the one that the tests run with is named.
-        let library = locate(&Places::of_process(None)).library().unwrap_or_else(|error| panic!("{error}"));
-        let mut child = Command::new(program(name))
-            .args(arguments)
-            .current_dir(self.place.path())
-            .env(HOME_VARIABLE, self.path("home"))
-            .env(LIBRARY_VARIABLE, library.path)
-            .env_remove("FORETELL_DB")
-            .env_remove("FORETELL_LOG")
+        let mut child = self
+            .command(name, arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -182,6 +187,130 @@ impl Workshop {
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
+
+    /// Starts a binary in the workshop, in a process group of its own, and does not wait for it.
+    pub fn start(&self, name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Started {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let mut command = self.command(name, arguments);
+        // A pipe would stay open until the last process that inherits it ends, and a full one would hold it up.
+        let file = |what| {
+            let path = self.path(&format!("{what}-{number}"));
+            (File::create(&path).expect("a test's directory can be written"), path)
+        };
+        let ((stdout, stdout_path), (stderr, stderr_path)) = (file("stdout"), file("stderr"));
+        command.envs(environment.iter().copied()).stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let child = command.spawn().expect("a program that was built can be run");
+        Started { child, stdout: stdout_path, stderr: stderr_path }
+    }
+
+    fn command(&self, name: &str, arguments: &[&str]) -> Command {
+        // The workshop's home has no ONNX Runtime: the one that the tests run with is named.
+        let library = locate(&Places::of_process(None)).library().unwrap_or_else(|error| panic!("{error}"));
+        let mut command = Command::new(program(name));
+        command
+            .args(arguments)
+            .current_dir(self.place.path())
+            .env(HOME_VARIABLE, self.path("home"))
+            .env(LIBRARY_VARIABLE, library.path)
+            .env_remove("FORETELL_DB")
+            .env_remove("FORETELL_LOG");
+        command
+    }
+}
+
+/// Waits until `condition` holds.
+///
+/// # Panics
+/// When it does not within [`PATIENCE`]; `what` says what was waited for.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "waited for {} s: {what}", PATIENCE.as_secs());
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// A program that was started, and the processes that it starts. What still runs of them is killed when this is dropped.
+#[derive(Debug)]
+pub struct Started {
+    child: Child,
+    stdout: PathBuf,
+    stderr: PathBuf,
+}
+
+impl Started {
+    /// The id of its process, and of its process group.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether the program itself has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a program that was started can be looked at").is_none()
+    }
+
+    /// Kills the program and all processes of its group; whether that is what ended the program.
+    #[cfg(unix)]
+    pub fn kill_group(&mut self) -> bool {
+        signal("KILL", &format!("-{}", self.id()));
+        self.is_killed()
+    }
+
+    /// Kills the program, and leaves the processes that it started alone; whether that is what ended it.
+    #[cfg(unix)]
+    pub fn kill_alone(&mut self) -> bool {
+        // It may have ended.
+        let _ = self.child.kill();
+        self.is_killed()
+    }
+
+    #[cfg(unix)]
+    fn is_killed(&mut self) -> bool {
+        /// The same number on every Unix.
+        const KILL: i32 = 9;
+        let status = self.child.wait().expect("a program that was killed ends");
+        std::os::unix::process::ExitStatusExt::signal(&status) == Some(KILL)
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// When it does not end within [`PATIENCE`].
+    pub fn wait(mut self) -> Finished {
+        wait_until("a program ends", || !self.is_running());
+        Finished { code: self.child.wait().ok().and_then(|status| status.code()), ..self.said() }
+    }
+
+    /// What it has printed and told so far.
+    pub fn said(&self) -> Finished {
+        let read = |path| {
+            let bytes = std::fs::read(path).expect("a test's directory can be read");
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        Finished { code: None, stdout: read(&self.stdout), stderr: read(&self.stderr) }
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if self.is_running() {
+            signal("KILL", &format!("-{}", self.id()));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a signal to a process, or to a group if there is a `-` before its id; whether there was one to send it to.
+#[cfg(unix)]
+pub fn signal(name: &str, process: &str) -> bool {
+    let kill = format!("kill -s {name} -- {process}");
+    let status = Command::new("sh").args(["-c", &kill]).stderr(Stdio::null()).status();
+    status.expect("a Unix has a shell").success()
 }
 
 /// Plans a job with an installed plugin and does it, in this process; `None` if it would be about no records.

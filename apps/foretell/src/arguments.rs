@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use foretell_store::time::{Micros, parse_time};
 use foretell_terminal::job;
-use foretell_terminal::{Place, parse_key};
+use foretell_terminal::{Place, parse_key, parse_model};
 
 /// Operate foretell: plugins, records, predictions, the database.
 #[derive(Debug, Parser)]
@@ -41,6 +41,9 @@ pub enum Command {
     /// Score stored records in jobs that survive being killed, and compare models.
     #[command(subcommand)]
     Job(job::Command),
+    /// Say which model answers in a domain: promote, roll back, try another one beside it.
+    #[command(subcommand)]
+    Model(Model),
     /// Run stored predictions again, and compare.
     Verify(Verify),
     /// Look after the database.
@@ -175,6 +178,50 @@ pub enum Prediction {
         #[arg(long)]
         run: Option<i64>,
     },
+}
+
+/// `foretell model`
+#[derive(Debug, Subcommand)]
+pub enum Model {
+    /// List who answers in each domain, and who is tried beside it.
+    List,
+    /// Make a plugin the champion of its domain: from now on it answers.
+    Promote {
+        /// Which plugin, and with which model.
+        #[command(flatten)]
+        plugin: Deployed,
+    },
+    /// Make a plugin the challenger of its domain: what it predicts is stored beside the champion's answers, and shown nowhere.
+    Challenge {
+        /// Which plugin, and with which model.
+        #[command(flatten)]
+        plugin: Deployed,
+    },
+    /// Make the champion that was before the present one the champion again.
+    Rollback {
+        /// Domain.
+        domain: String,
+    },
+    /// End the trial of a challenger.
+    Withdraw {
+        /// Domain.
+        domain: String,
+    },
+    /// Show who answered in a domain, and since when.
+    Log {
+        /// Domain.
+        domain: String,
+    },
+}
+
+/// A plugin that is given a role.
+#[derive(Debug, Args)]
+pub struct Deployed {
+    /// `name` or `name@version`.
+    pub plugin: String,
+    /// Another file for one of its model slots, such as `network=model.onnx`. It must stay where it is.
+    #[arg(long, value_name = "SLOT=FILE", value_parser = parse_model)]
+    pub model: Option<(String, PathBuf)>,
 }
 
 /// `foretell verify`

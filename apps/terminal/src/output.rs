@@ -7,29 +7,41 @@ use serde::Serialize;
 
 /// Where results go, and in which form.
 #[derive(Clone, Copy, Debug)]
-pub struct Output {
-    json: bool,
+pub struct Output(Form);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Words,
+    Json,
+    Nothing,
 }
 
 impl Output {
     /// JSON for programs, or words and tables for people.
     pub fn new(json: bool) -> Self {
-        Self { json }
+        Self(if json { Form::Json } else { Form::Words })
+    }
+
+    /// No results at all: for work that is done beside what was asked for.
+    pub fn silent() -> Self {
+        Self(Form::Nothing)
     }
 
     /// Whether JSON is wanted.
     pub fn is_json(self) -> bool {
-        self.json
+        self.0 == Form::Json
     }
 
     /// Prints `value` as one JSON document, if JSON is wanted; else runs `draw`.
     pub fn show<T: Serialize>(self, value: &T, draw: impl FnOnce(Self)) {
-        if self.json {
-            let text =
-                serde_json::to_string_pretty(value).expect("results have string keys and finite numbers");
-            self.line(&text);
-        } else {
-            draw(self);
+        match self.0 {
+            Form::Words => draw(self),
+            Form::Json => {
+                let text = serde_json::to_string_pretty(value)
+                    .expect("results have string keys and finite numbers");
+                self.line(&text);
+            }
+            Form::Nothing => (),
         }
     }
 

@@ -1,21 +1,13 @@
 //! The online way: a few records, answered at once.
 
 use foretell_runtime::plugin::Plugin;
+use foretell_store::deployment::Role;
 use foretell_store::open::Store;
 
 use crate::columns::history_specs;
 use crate::isolate::Answer;
 use crate::lineage::{Program, register, watermarks};
 use crate::score::{ScoreError, Scored, check_task, repeat};
-
-/// Who hears of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Whoever asked: this is the answer.
-    Champion,
-    /// Nobody: it is stored for comparison.
-    Challenger,
-}
 
 /// Scores a few records at once, online: looks their past up, predicts, stores, and returns the answers in the order of
 /// `ids`, with the run that they stand under.

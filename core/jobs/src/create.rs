@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use foretell_runtime::plugin::Plugin;
+use foretell_store::deployment::Role;
 use foretell_store::job::{Job, JobErrorKind, JobState, NewJob, Planned};
 use foretell_store::open::Store;
 use foretell_store::selection::Selection;
@@ -11,7 +12,6 @@ use crate::columns::history_specs;
 use crate::lineage::{Program, register};
 use crate::process::{identity, is_gone};
 use crate::score::{ScoreError, check_task};
-use crate::Role;
 
 /// What a job is to do.
 #[derive(Clone, Debug)]

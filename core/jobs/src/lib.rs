@@ -19,6 +19,7 @@ mod answer;
 mod columns;
 mod compare;
 mod create;
+mod deploy;
 mod event;
 mod isolate;
 mod lineage;
@@ -30,17 +31,18 @@ mod supervise;
 mod verify;
 mod work;
 
-pub use answer::{Role, answer};
+pub use answer::answer;
 pub use columns::{InputError, history_specs};
 pub use compare::{
     CompareError, CompareOptions, CompareReport, ComparedModel, ComparedRun, MOVED_MAX, Moved, Same, compare,
 };
 pub use create::{JobOptions, create, preview, resume};
+pub use deploy::{GiveRoleError, deploy, is_deployed};
 pub use event::Event;
 pub use isolate::Answer;
 pub use lineage::Program;
 pub use process::is_gone;
-pub use reload::{ReloadError, ReloadErrorKind, reload};
+pub use reload::{ReloadError, ReloadErrorKind, reload_deployed};
 pub use score::ScoreError;
 pub use supervise::{Progress, SuperviseError, WORKERS_MAX, supervise};
 pub use verify::{Difference, Repeated, VerifyError, VerifyOptions, VerifyReport, verify};

@@ -20,12 +20,17 @@ pub struct Program {
 impl Program {
     /// Says which program runs with which ONNX Runtime.
     pub fn new(name: &str, version: &str, runtime: &Runtime) -> Self {
-        let author = ["USER", "USERNAME", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
         Self {
             name: format!("{name} {version}"),
             onnxruntime: runtime.version().to_string(),
-            author: author.unwrap_or_else(|| "unknown".to_owned()),
+            author: Self::author(),
         }
+    }
+
+    /// The operating system's user.
+    pub fn author() -> String {
+        let author = ["USER", "USERNAME", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+        author.unwrap_or_else(|| "unknown".to_owned())
     }
 }
 

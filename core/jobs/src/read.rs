@@ -11,7 +11,7 @@ use foretell_store::open::Store;
 use tokio::sync::mpsc;
 
 /// Records of one batch. Their past should fit into the processor's cache, together with what the plugin makes of it.
-const BATCH_RECORDS: usize = 2_048;
+const BATCH_RECORDS: usize = 1_024;
 
 /// Records that are looked up together.
 const LOOKUP_RECORDS: usize = 64;

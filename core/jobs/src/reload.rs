@@ -7,22 +7,23 @@ use foretell_runtime::onnx::Runtime;
 use foretell_runtime::plugin::{LoadError, LoadOptions, Plugin};
 use foretell_runtime::registry::{FindError, Registry};
 use foretell_runtime::trust::TrustError;
-use foretell_store::lineage::{Model, Run};
+use foretell_store::deployment::{Deployment, Role};
+use foretell_store::lineage::{Model, PluginVersion, Run};
 use thiserror::Error;
 
 use crate::lineage::{hashes, models, plugin_version};
 
-/// A plugin of a run that could not be loaded as it was then.
+/// A plugin that could not be loaded as it was then.
 #[derive(Debug, Error)]
-#[error("run {run}: {kind}")]
+#[error("{what}: {kind}")]
 pub struct ReloadError {
-    /// The run.
-    pub run: i64,
+    /// What it is the plugin of: `run 3`.
+    pub what: String,
     /// Why not.
     pub kind: ReloadErrorKind,
 }
 
-/// Why the plugin of a run could not be loaded.
+/// Why a plugin could not be loaded as it was.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReloadErrorKind {
@@ -35,27 +36,48 @@ pub enum ReloadErrorKind {
     /// It could not be loaded.
     #[error(transparent)]
     Load(#[from] Box<LoadError>),
-    /// What is installed under the name and version of the run is something else.
-    #[error("was made with {what} {stored}, and the installed one is {installed}; install the one of the run")]
+    /// What is installed under its name and version is something else.
+    #[error("was made with {what} {stored}, and the installed one is {installed}; install that one")]
     Other {
         /// Library, manifest, or a model.
         what: String,
-        /// Hash of the run's.
+        /// Hash of then.
         stored: String,
         /// Hash of the installed one.
         installed: String,
     },
 }
 
-/// Loads the plugin, models and settings of a run, and makes sure that they are the same to the byte.
-pub fn reload(registry: &Registry, runtime: &Arc<Runtime>, run: &Run) -> Result<Plugin, ReloadError> {
-    try_reload(registry, runtime, run).map_err(|kind| ReloadError { run: run.id, kind })
+/// What it takes to load a plugin as it was.
+struct Made<'m> {
+    plugin: &'m PluginVersion,
+    models: &'m [Model],
+    config: &'m str,
 }
 
-fn try_reload(registry: &Registry, runtime: &Arc<Runtime>, run: &Run) -> Result<Plugin, ReloadErrorKind> {
-    let installed = registry.find(&format!("{}@{}", run.plugin.name, run.plugin.version))?;
+/// Loads the plugin, models and settings of a run, and makes sure that they are the same to the byte.
+pub(crate) fn reload(registry: &Registry, runtime: &Arc<Runtime>, run: &Run) -> Result<Plugin, ReloadError> {
+    let made = Made { plugin: &run.plugin, models: &run.models, config: &run.config };
+    load(registry, runtime, &made).map_err(|kind| ReloadError { what: format!("run {}", run.id), kind })
+}
+
+/// Loads the plugin, models and settings of a deployment, and makes sure that they are the same to the byte.
+pub fn reload_deployed(
+    registry: &Registry,
+    runtime: &Arc<Runtime>,
+    role: Role,
+    deployment: &Deployment,
+) -> Result<Plugin, ReloadError> {
+    let made =
+        Made { plugin: &deployment.plugin, models: &deployment.models, config: &deployment.config };
+    let what = || format!("the {role} of domain `{}`", deployment.plugin.domain);
+    load(registry, runtime, &made).map_err(|kind| ReloadError { what: what(), kind })
+}
+
+fn load(registry: &Registry, runtime: &Arc<Runtime>, made: &Made<'_>) -> Result<Plugin, ReloadErrorKind> {
+    let installed = registry.find(&format!("{}@{}", made.plugin.name, made.plugin.version))?;
     let mut verified = registry.verify(&installed).map_err(Box::new)?;
-    for model in &run.models {
+    for model in made.models {
         let own = verified.models().iter().find(|own| own.name == model.name);
         if own.is_none_or(|own| own.hash.to_string() != model.hash) {
             let expected = model.hash.parse().ok();
@@ -63,7 +85,7 @@ fn try_reload(registry: &Registry, runtime: &Arc<Runtime>, run: &Run) -> Result<
                 verified.with_model(&model.name, Path::new(&model.file), expected).map_err(Box::new)?;
         }
     }
-    let config = serde_json::from_str(&run.config).unwrap_or_default();
+    let config = serde_json::from_str(made.config).unwrap_or_default();
     let plugin = Plugin::load(runtime, verified, &LoadOptions { config, sessions: 1 }).map_err(Box::new)?;
     let (found, found_models) = (plugin_version(&plugin), models(&plugin));
     let other = |what: String, stored: &str, installed: &str| ReloadErrorKind::Other {
@@ -71,13 +93,13 @@ fn try_reload(registry: &Registry, runtime: &Arc<Runtime>, run: &Run) -> Result<
         stored: stored.to_owned(),
         installed: installed.to_owned(),
     };
-    if found.library_hash != run.plugin.library_hash {
-        return Err(other("library".to_owned(), &run.plugin.library_hash, &found.library_hash));
+    if found.library_hash != made.plugin.library_hash {
+        return Err(other("library".to_owned(), &made.plugin.library_hash, &found.library_hash));
     }
-    if found.manifest_hash != run.plugin.manifest_hash {
-        return Err(other("manifest".to_owned(), &run.plugin.manifest_hash, &found.manifest_hash));
+    if found.manifest_hash != made.plugin.manifest_hash {
+        return Err(other("manifest".to_owned(), &made.plugin.manifest_hash, &found.manifest_hash));
     }
-    match difference(&run.models, &found_models) {
+    match difference(made.models, &found_models) {
         Some((name, stored, installed)) => Err(other(format!("model `{name}`"), stored, installed)),
         None => Ok(plugin),
     }

@@ -27,8 +27,10 @@ use crate::work::Stop;
 const TICK: Duration = Duration::from_millis(100);
 /// How long a worker that was told to stop may take until it is ended.
 const STOP_GRACE: Duration = Duration::from_secs(5);
-/// Workers that die one after the other, without a chunk being done, until it is given up.
+/// Workers that die one after the other, without a chunk being done and no call to blame, until it is given up.
 const DEATHS_MAX: u32 = 5;
+/// Records that end a worker one after the other, without a single one being predicted, until it is given up.
+const LOST_MAX: u32 = 32;
 /// Workers of one job on one machine.
 pub const WORKERS_MAX: usize = 64;
 
@@ -55,6 +57,12 @@ pub enum SuperviseError {
         /// How the last one ended.
         how: String,
     },
+    /// It does not seem to be the records: the plugin predicts none of them.
+    #[error("{LOST_MAX} records in a row could not be predicted; of the last one: {reason}")]
+    Lost {
+        /// What was the matter with the last one.
+        reason: String,
+    },
 }
 
 impl SuperviseError {
@@ -64,6 +72,7 @@ impl SuperviseError {
             Self::Score(error) => error.hint(),
             Self::Worker { hint, .. } => hint.as_deref(),
             Self::Deaths { .. } => Some("see whether memory ran out, then resume the job; what was done is kept"),
+            Self::Lost { .. } => Some("see whether the plugin works on this machine"),
             Self::Start(_) => None,
         }
     }
@@ -113,6 +122,7 @@ pub async fn supervise(
         workers: Vec::new(),
         started: 0,
         deaths: 0,
+        lost: 0,
         begun: Instant::now(),
         progress: Progress {
             records: job.records,
@@ -154,6 +164,7 @@ struct Crew<'a, C> {
     workers: Vec<Member>,
     started: usize,
     deaths: u32,
+    lost: u32,
     begun: Instant,
     progress: Progress,
 }
@@ -205,9 +216,13 @@ impl<C: Fn() -> Command> Crew<'_, C> {
         match event {
             Event::Entered { worker } => member.id = Some(WorkerId { job: self.job.id, worker }),
             Event::Called { chunk, record } => {
-                member.call = Some(Call { chunk, record, since: Instant::now() });
+                let returned = member.call.replace(Call { chunk, record, since: Instant::now() });
+                self.praise(returned);
             }
-            Event::Returned => member.call = None,
+            Event::Returned => {
+                let returned = member.call.take();
+                self.praise(returned);
+            }
             Event::Done { predicted, rejected, read, predict, write } => {
                 self.deaths = 0;
                 self.progress.predicted += predicted;
@@ -217,6 +232,13 @@ impl<C: Fn() -> Command> Crew<'_, C> {
                 self.progress.write_s += write;
             }
             Event::Failed { message, hint } => member.failed = Some(SuperviseError::Worker { message, hint }),
+        }
+    }
+
+    /// Notes that a call has returned, if there was one.
+    fn praise(&mut self, returned: Option<Call>) {
+        if returned.is_some_and(|call| call.record.is_some()) {
+            self.lost = 0;
         }
     }
 
@@ -245,11 +267,15 @@ impl<C: Fn() -> Command> Crew<'_, C> {
             return Ok(());
         }
         let how = describe(status);
-        self.deaths += 1;
+        let guilty = !is_killed(status);
+        // What a call has done is limited by how often its chunk is tried.
+        if !guilty || member.call.is_none() {
+            self.deaths += 1;
+        }
         if self.deaths >= DEATHS_MAX {
             return Err(SuperviseError::Deaths { how });
         }
-        self.bury(member, &format!("the process of the plugin {how}"), !is_killed(status)).await?;
+        self.bury(member, &format!("the process of the plugin {how}"), guilty).await?;
         self.start()
     }
 
@@ -263,12 +289,18 @@ impl<C: Fn() -> Command> Crew<'_, C> {
                 _ => Blame::Chunk { problem: reason.to_owned() },
             };
             self.store.fail_chunk(id, call.chunk, &blame).await.map_err(ScoreError::from)?;
+            if let Blame::Record(_) = blame {
+                self.lost += 1;
+            }
         }
         match &member.id {
             Some(id) => self.store.end_worker(id).await.map_err(ScoreError::from)?,
             None => end_gone_workers(self.store, self.job.id).await?,
         }
-        Ok(())
+        match self.lost < LOST_MAX {
+            true => Ok(()),
+            false => Err(SuperviseError::Lost { reason: reason.to_owned() }),
+        }
     }
 
     /// Tells all workers to stop, and ends those that don't.

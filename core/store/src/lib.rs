@@ -97,6 +97,7 @@
 //! - Payloads may hold what identifies a person. Errors never repeat them; only the reject report does.
 
 pub mod blob;
+pub mod deployment;
 pub mod export;
 pub mod fault;
 pub mod history;

@@ -34,6 +34,11 @@ impl Members {
         self.0.is_empty()
     }
 
+    /// The greatest of their ids.
+    pub fn last(&self) -> Option<i64> {
+        self.0.max().map(u64::cast_signed)
+    }
+
     /// Their ids, in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = i64> {
         self.0.iter().map(u64::cast_signed)

@@ -127,7 +127,8 @@ fn watch(child: &mut Child, start: Instant) -> io::Result<(ExitStatus, f64, Opti
         let seconds = start.elapsed().as_secs_f64();
         ended.store(true, Ordering::Release);
         watcher.thread().unpark();
-        let peak = watcher.join().map_err(|_| io::Error::other("the thread that watches its memory stopped"))?;
+        let peak =
+            watcher.join().map_err(|_| io::Error::other("the thread that watches its memory stopped"))?;
         Ok((status?, seconds, peak))
     })
 }
@@ -194,7 +195,8 @@ mod tests {
 
     #[test]
     fn processor_time_is_that_of_children() {
-        let line = "7 (a) b) S 1 7 7 0 -1 4194304 90 80 0 0 11 22 150 50 20 0 1 0 99 1000 10 18446744073709551615";
+        let line =
+            "7 (a) b) S 1 7 7 0 -1 4194304 90 80 0 0 11 22 150 50 20 0 1 0 99 1000 10 18446744073709551615";
         assert_eq!(processor_seconds_of(line), Some(2.0));
         assert_eq!(processor_seconds_of("7 (a) S 1"), None);
     }

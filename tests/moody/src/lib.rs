@@ -7,6 +7,8 @@
 //! | `furious` | panics |
 //! | `lost` | answers NaN |
 //! | `slow` | sleeps for 10 ms, then is calm |
+//! | `stuck` | hangs for ever |
+//! | `deadly` | aborts the process |
 
 use std::time::Duration;
 
@@ -41,6 +43,10 @@ impl Plugin for Moody {
                     std::thread::sleep(Duration::from_millis(10));
                     scores.push(amount as f32);
                 }
+                Some("stuck") => loop {
+                    std::thread::park();
+                },
+                Some("deadly") => std::process::abort(),
                 _ => return Err(Error::invalid("`mood` is missing or unknown")),
             }
         }

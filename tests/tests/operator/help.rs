@@ -5,7 +5,7 @@ use foretell_tests::Workshop;
 use super::{DONE, WRONG_COMMAND_LINE, foretell};
 
 /// Every command, with the words that lead to it.
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 40] = [
     "",
     "plugin",
     "plugin list",
@@ -20,6 +20,24 @@ const COMMANDS: [&str; 22] = [
     "prediction",
     "prediction runs",
     "prediction show",
+    "job",
+    "job create",
+    "job run",
+    "job update",
+    "job status",
+    "job list",
+    "job pause",
+    "job cancel",
+    "job resume",
+    "job results",
+    "job compare",
+    "model",
+    "model list",
+    "model promote",
+    "model challenge",
+    "model rollback",
+    "model withdraw",
+    "model log",
     "verify",
     "db",
     "db backup",

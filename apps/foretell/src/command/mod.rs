@@ -3,6 +3,7 @@
 mod db;
 mod doctor;
 mod inspect;
+mod model;
 mod payload;
 mod plugin;
 mod prediction;
@@ -25,6 +26,7 @@ pub async fn run(arguments: Arguments) -> Result<u8, Failure> {
         Command::Record(command) => record::run(place, output, command).await,
         Command::Prediction(command) => prediction::run(place, output, command).await,
         Command::Job(command) => job::run(&jobs(place, output), command).await,
+        Command::Model(command) => model::run(place, output, command).await,
         Command::Verify(command) => verify::run(place, output, command).await,
         Command::Db(command) => db::run(place, output, command).await,
         Command::Doctor => doctor::run(place, output).await,

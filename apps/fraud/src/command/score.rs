@@ -1,18 +1,19 @@
 //! `foretell-fraud score`
 
 use std::path::Path;
-use std::sync::Arc;
 
-use foretell_jobs::{Answer, JobOptions, Program, Role, ScoreError, answer};
+use foretell_jobs::{Answer, JobOptions, ScoreError, answer};
+use foretell_store::deployment::Role;
 use foretell_runtime::plugin::Plugin;
 use foretell_store::import::JsonReader;
 use foretell_store::open::Store;
 use foretell_store::record::{Appender, NewRecord, Outcome, Reject, SourceInfo, SourceKind};
 use foretell_store::selection::{Selection, Unscored};
+use foretell_terminal::job::Models;
 use foretell_terminal::{Failure, Output, Place, exit, job};
 use serde::Serialize;
 
-use crate::{DOMAIN, PLUGIN, arguments, mapping};
+use crate::{DOMAIN, arguments, mapping};
 
 /// Bytes of transactions that one call may be given.
 const INPUT_BYTES_MAX: u64 = 256 << 20;
@@ -20,41 +21,31 @@ const INPUT_BYTES_MAX: u64 = 256 << 20;
 const NETWORK: &str = "network";
 
 pub(super) async fn run(place: &Place, output: Output, command: &arguments::Score) -> Result<u8, Failure> {
-    let runtime = place.runtime()?;
+    let app = super::batch(place, output);
     let model = command.model.as_deref().map(|file| (NETWORK, file));
-    let plugin = place.plugin(&runtime, PLUGIN, model)?;
-    let program = Program::new("foretell-fraud", env!("CARGO_PKG_VERSION"), &runtime);
     match &command.input {
         Some(input) => {
             let lines = read(input)?;
             let store = place.create_or_open().await?;
-            given(&store, output, &plugin, &program, &lines).await
+            let models = job::models(&app, &store, None, None, model).await?;
+            given(&store, output, &models, &lines).await
         }
-        None => stored(place, output, &plugin, &program, command).await,
+        None => {
+            let store = place.open().await?;
+            let models = job::models(&app, &store, None, None, model).await?;
+            let selection = Selection {
+                from: super::time(command.from.as_deref())?,
+                to: super::time(command.to.as_deref())?,
+                unscored: (!command.again).then(Unscored::default),
+                ..Selection::default()
+            };
+            job::score(&app, &store, &models, &JobOptions::new(selection), command.workers).await
+        }
     }
 }
 
 fn failure(error: &ScoreError) -> Failure {
     Failure::new(error).hint(error.hint())
-}
-
-/// Scores stored transactions, in a job.
-async fn stored(
-    place: &Place,
-    output: Output,
-    plugin: &Arc<Plugin>,
-    program: &Program,
-    command: &arguments::Score,
-) -> Result<u8, Failure> {
-    let store = place.open().await?;
-    let selection = Selection {
-        from: super::time(command.from.as_deref())?,
-        to: super::time(command.to.as_deref())?,
-        unscored: (!command.again).then(Unscored::default),
-        ..Selection::default()
-    };
-    let app = super::batch(place, output);
-    job::score(&app, &store, plugin, program, &JobOptions::new(selection), command.workers).await
 }
 
 /// What came out for one given transaction.
@@ -73,22 +64,23 @@ struct Line {
 }
 
 /// Stores the given transactions, then scores them.
-async fn given(
-    store: &Store,
-    output: Output,
-    plugin: &Plugin,
-    program: &Program,
-    text: &str,
-) -> Result<u8, Failure> {
+async fn given(store: &Store, output: Output, models: &Models, text: &str) -> Result<u8, Failure> {
+    let Models { plugin, role, program, challenger } = models;
     let (mut lines, records) = parse(text)?;
     keep(store, &mut lines, records).await?;
     let ids: Vec<i64> = lines.iter().filter_map(|line| line.record).collect();
     if !ids.is_empty() {
-        let (run, answers) = answer(store, plugin, program, Role::Champion, &ids).await.map_err(|error| failure(&error))?;
+        let (run, answers) = answer(store, plugin, program, *role, &ids).await.map_err(|error| failure(&error))?;
         for line in &mut lines {
             let found = answers.iter().find(|(id, _)| Some(*id) == line.record);
             if let Some((_, answer)) = found {
                 tell(line, plugin, run, answer);
+            }
+        }
+        if let Some(challenger) = challenger {
+            // Whatever comes of it, the champion's answer stands.
+            if let Err(error) = answer(store, challenger, program, Role::Challenger, &ids).await {
+                tracing::warn!("the challenger {} has not scored: {error}", challenger.name());
             }
         }
     }

@@ -10,7 +10,7 @@ use foretell_store::record::LabelValue;
 use foretell_store::selection::{Selection, SelectedLabel, Unscored};
 use foretell_store::time::{Micros, parse_duration, parse_time};
 
-use crate::parse_key;
+use crate::{parse_key, parse_model};
 
 /// What to do with jobs.
 #[derive(Debug, Subcommand)]
@@ -80,19 +80,15 @@ pub enum Command {
 /// What predicts.
 #[derive(Debug, Args)]
 pub struct Model {
-    /// Plugin, `name` or `name@version`.
+    /// Plugin, `name` or `name@version`; the champion, if not said.
     #[arg(long, value_name = "PLUGIN")]
     pub plugin: Option<String>,
+    /// Domain whose champion it is.
+    #[arg(long, value_name = "DOMAIN", conflicts_with = "plugin")]
+    pub domain: Option<String>,
     /// Another file for one of its model slots, such as `network=model.onnx`.
     #[arg(long, value_name = "SLOT=FILE", value_parser = parse_model)]
     pub model: Option<(String, PathBuf)>,
-}
-
-fn parse_model(text: &str) -> Result<(String, PathBuf), &'static str> {
-    match text.split_once('=') {
-        Some((slot, file)) if !slot.is_empty() && !file.is_empty() => Ok((slot.to_owned(), file.into())),
-        _ => Err("expected a slot of the manifest and a file, such as `network=model.onnx`"),
-    }
 }
 
 /// Who works on a job.

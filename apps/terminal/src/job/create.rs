@@ -1,17 +1,17 @@
 //! `create` and `update`.
 
-use std::sync::Arc;
-
-use foretell_jobs::{JobOptions, Program, Role, create as plan, preview};
+use foretell_jobs::{JobOptions, Program, create as plan, preview};
+use foretell_store::deployment::Role;
 use foretell_runtime::plugin::Plugin;
 use foretell_store::job::Planned;
 use foretell_store::open::Store;
 use foretell_store::selection::{Selection, Unscored};
 use serde::Serialize;
 
-use super::arguments::{Create, Limits, Model, Update};
+use super::arguments::{Create, Crew, Limits, Update};
+use super::model::{self, Models};
 use super::{App, drive, find, list, score_failure};
-use crate::{Bar, Failure, exit, format_count};
+use crate::{Bar, Failure, Output, exit, format_count};
 
 /// What `--preview` says.
 #[derive(Serialize)]
@@ -21,9 +21,9 @@ struct Preview {
 }
 
 pub(super) async fn create(app: &App<'_>, command: &Create) -> Result<u8, Failure> {
-    let (plugin, program) = load(app, &command.model)?;
     let store = app.place.open().await?;
-    let role = if command.shadow { Role::Challenger } else { Role::Champion };
+    let Models { plugin, role, program, .. } = model::load(app, &store, &command.model).await?;
+    let role = if command.shadow { Role::Challenger } else { role };
     let options = options(command.which.selection(), &command.limits, role);
     if command.preview {
         let counting = Bar::waiting("counting", app.output.is_json());
@@ -50,6 +50,9 @@ pub(super) async fn create(app: &App<'_>, command: &Create) -> Result<u8, Failur
                     format_count(job.chunks),
                     job.plugin
                 ));
+                if job.shadow {
+                    output.line("its predictions are only stored, for comparison");
+                }
                 output.line(&format!("`{}` works on it", app.words(&format!("run {}", job.id))));
             });
             Ok(exit::DONE)
@@ -67,27 +70,49 @@ pub(super) async fn create(app: &App<'_>, command: &Create) -> Result<u8, Failur
 }
 
 pub(super) async fn update(app: &App<'_>, command: &Update) -> Result<u8, Failure> {
-    let (plugin, program) = load(app, &command.model)?;
     let store = app.place.open().await?;
-    let options = options(unscored(), &command.limits, Role::Champion);
-    score(app, &store, &plugin, &program, &options, command.crew.workers).await
+    let models = model::load(app, &store, &command.model).await?;
+    let options = options(unscored(), &command.limits, models.role);
+    score(app, &store, &models, &options, command.crew.workers).await
 }
 
-/// Scores what `options` select; before that, what another job of the same plugin, models and settings has left over.
+/// Scores what `options` select; before that, what another job of the same plugin, models and settings has left over. Then the
+/// challenger, if there is one, scores the same: whatever comes of that, the champion's answer stands.
 pub async fn score(
     app: &App<'_>,
     store: &Store,
-    plugin: &Arc<Plugin>,
-    program: &Program,
+    models: &Models,
     options: &JobOptions,
     workers: usize,
 ) -> Result<u8, Failure> {
-    let crew = super::arguments::Crew { workers };
+    let crew = Crew { workers };
+    let options = JobOptions { role: models.role, ..options.clone() };
+    let code = score_with(app, store, &models.plugin, &models.program, &options, &crew).await?;
+    if let Some(challenger) = &models.challenger {
+        let options = JobOptions { role: Role::Challenger, ..options };
+        let aside = App { output: Output::silent(), ..*app };
+        match score_with(&aside, store, challenger, &models.program, &options, &crew).await {
+            Ok(_) if app.output.is_json() => (),
+            Ok(_) => app.output.line(&format!("beside it, {} scored the same, for comparison", challenger.name())),
+            Err(failure) => tracing::warn!("the challenger {} has not scored: {failure}", challenger.name()),
+        }
+    }
+    Ok(code)
+}
+
+async fn score_with(
+    app: &App<'_>,
+    store: &Store,
+    plugin: &Plugin,
+    program: &Program,
+    options: &JobOptions,
+    crew: &Crew,
+) -> Result<u8, Failure> {
     let mut code = exit::DONE;
     loop {
         match plan_job(app, store, plugin, program, options).await? {
-            Planned::New(job) => return Ok(code.max(drive::job(app, store, job, &crew).await?)),
-            Planned::Unfinished(job) => code = code.max(drive::go_on(app, store, job, &crew).await?),
+            Planned::New(job) => return Ok(code.max(drive::job(app, store, job, crew).await?)),
+            Planned::Unfinished(job) => code = code.max(drive::go_on(app, store, job, crew).await?),
             Planned::Nothing => {
                 nothing(app, plugin);
                 return Ok(code);
@@ -122,17 +147,6 @@ async fn plan_job(
     let planned = plan(store, plugin, program, options, |found| bar.set(found)).await;
     bar.finish();
     planned.map_err(|error| score_failure(&error))
-}
-
-fn load(app: &App<'_>, model: &Model) -> Result<(Arc<Plugin>, Program), Failure> {
-    let wanted = model.plugin.as_deref().or(app.plugin).ok_or_else(|| {
-        Failure::words("no plugin is named")
-            .hint(Some("name one with `--plugin`; `foretell plugin list` lists them"))
-    })?;
-    let runtime = app.place.runtime()?;
-    let model = model.model.as_ref().map(|(slot, file)| (slot.as_str(), file.as_path()));
-    let plugin = app.place.plugin(&runtime, wanted, model)?;
-    Ok((plugin, Program::new(app.program, app.version, &runtime)))
 }
 
 /// What there is to say when there is nothing to do.

@@ -1,9 +1,11 @@
 //! Batch work on the command line: `foretell job`, `foretell-fraud batch`, and what other apps call it.
 
 mod arguments;
+mod compare;
 mod create;
 mod drive;
 mod list;
+mod model;
 mod results;
 
 use foretell_store::fault::ReadError;
@@ -13,6 +15,7 @@ use foretell_jobs::ScoreError;
 
 pub use self::arguments::{Command, parse_workers};
 pub use self::create::score;
+pub use self::model::{Models, models};
 use crate::{Failure, Output, Place, exit};
 
 /// The app that batch work is done from.
@@ -56,7 +59,7 @@ pub async fn run(app: &App<'_>, command: &Command) -> Result<u8, Failure> {
             changed(app, &store, *job, "cancelled").await
         }
         Command::Results { job, limit } => results::results(app, *job, *limit).await,
-        Command::Compare(compare) => results::compare(app, compare).await,
+        Command::Compare(compare) => compare::compare(app, compare).await,
         Command::Work { job } => drive::work(app, *job).await,
     }
 }

@@ -1,4 +1,4 @@
-//! `results` and `compare`.
+//! `results`
 
 use foretell_store::prediction::{DecisionSummary, TopPrediction};
 use foretell_store::record::{RejectFilter, RejectReason};
@@ -77,10 +77,4 @@ pub(super) async fn results(app: &App<'_>, id: i64, limit: u32) -> Result<u8, Fa
         ));
     });
     Ok(exit::DONE)
-}
-
-/// `compare`
-pub(super) async fn compare(app: &App<'_>, command: &super::arguments::Compare) -> Result<u8, Failure> {
-    let _ = (app, command);
-    Err(Failure::words("not yet"))
 }

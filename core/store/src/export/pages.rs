@@ -193,7 +193,7 @@ impl<'f> Selection<'f> {
         Ok(())
     }
 
-    /// Of each record the prediction of the run, or the latest one.
+    /// Of each record the prediction of the run, or the latest one that was an answer.
     async fn predictions(
         &self,
         snapshot: &mut SqliteConnection,
@@ -201,7 +201,9 @@ impl<'f> Selection<'f> {
     ) -> Result<Vec<Prediction>, sqlx::Error> {
         sqlx::query_as(
             "SELECT record_id, max(run_id) AS run_id, score, label, output FROM prediction
-             WHERE record_id IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR run_id = ?2) GROUP BY record_id",
+             WHERE record_id IN (SELECT value FROM json_each(?1))
+                 AND CASE WHEN ?2 IS NULL THEN run_id NOT IN (SELECT id FROM run WHERE shadow = 1) ELSE run_id = ?2 END
+             GROUP BY record_id",
         )
         .bind(ids)
         .bind(self.run)

@@ -7,8 +7,8 @@ use sqlx::{Row, SqliteConnection};
 use super::{JobError, JobErrorKind, WorkerId};
 use crate::history::Portion;
 use crate::members::Members;
-use crate::open::{Durability, Store, begin};
-use crate::prediction::{NewPrediction, check_finite, explain, insert};
+use crate::open::{Durability, Store, begin, begin_bulk};
+use crate::prediction::{NewPrediction, PredictionErrorKind, check_finite, explain, insert};
 use crate::record::Reject;
 use crate::time::now;
 
@@ -105,7 +105,7 @@ impl Store {
     ) -> Result<bool, JobErrorKind> {
         check_finite(predictions)?;
         let mut writer = self.writer().await;
-        let mut transaction = begin(&mut writer, Durability::Normal).await?;
+        let mut transaction = begin_bulk(&mut writer).await?;
         let leased = sqlx::query(
             "UPDATE job_chunk SET state = 'done', problem = NULL, predicted = ?4, rejected = ?5, finished_at = ?6
              WHERE job_id = ?1 AND number = ?2 AND worker_id = ?3 AND state = 'leased'
@@ -128,6 +128,11 @@ impl Store {
         if let Err(error) = insert(&mut transaction, run_id, predictions, rejects).await {
             transaction.rollback().await?;
             return Err(explain(&mut writer, error, run_id, predictions, rejects).await?.into());
+        }
+        let rejected = rejects.iter().filter_map(|reject| reject.record_id);
+        let members = predictions.iter().map(|prediction| prediction.record_id).chain(rejected).collect();
+        if let Some(record_id) = missing(&mut transaction, &members).await? {
+            return Err(PredictionErrorKind::UnknownRecord(record_id).into());
         }
         settle(&mut transaction, worker.job).await?;
         transaction.commit().await?;
@@ -188,6 +193,28 @@ impl Store {
         settle(&mut transaction, worker.job).await?;
         Ok(transaction.commit().await?)
     }
+}
+
+/// A record of these that the database does not have.
+async fn missing(connection: &mut SqliteConnection, members: &Members) -> Result<Option<i64>, sqlx::Error> {
+    let (Some(first), Some(last)) = (members.iter().next(), members.last()) else { return Ok(None) };
+    // Records that were stored together have ids in a row: counting them is quicker than looking for each.
+    if members.len() == last.abs_diff(first) + 1 {
+        let found: i64 = sqlx::query_scalar("SELECT count(*) FROM record WHERE id BETWEEN ? AND ?")
+            .bind(first)
+            .bind(last)
+            .fetch_one(&mut *connection)
+            .await?;
+        if found.cast_unsigned() == members.len() {
+            return Ok(None);
+        }
+    }
+    sqlx::query_scalar(
+        "SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM record WHERE id = value) LIMIT 1",
+    )
+    .bind(serde_json::Value::from_iter(members.iter()).to_string())
+    .fetch_optional(connection)
+    .await
 }
 
 /// Ends a job of which no chunk is left to do: `done` if all are, `failed` if some failed.

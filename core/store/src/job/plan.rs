@@ -172,7 +172,8 @@ impl Store {
         let selection: Selection = serde_json::from_str(&selection)
             .map_err(|error| sqlx::Error::Decode(error.into()))?;
         let mut pages = Pages::new(&mut snapshot, &selection, id_max).await?;
-        let dense = is_whole_domain(&selection) && selection.unscored.is_none();
+        let done_before = selection.unscored.as_ref().is_some_and(|unscored| !unscored.runs.is_empty());
+        let dense = is_whole_domain(&selection) && !done_before;
         let (mut number, mut found) = (0, 0);
         let mut waiting = Vec::with_capacity(CHUNKS_TOGETHER);
         while let Some(page) = pages.next(&mut snapshot, chunk_records as usize).await? {

@@ -15,7 +15,8 @@ use crate::time::Micros;
 pub enum RunSelection {
     /// Those of one run.
     Run(i64),
-    /// For each record, the prediction of the latest run of this plugin; of any of its versions unless one is given.
+    /// For each record, the prediction of the latest run of this plugin; of any of its versions unless one is given, but
+    /// then not of those that were only stored for comparison.
     Plugin {
         /// The name of the plugin.
         name: String,
@@ -189,7 +190,7 @@ impl Store {
             .bind(id),
             RunSelection::Plugin { name, version } => sqlx::query_scalar(
                 "SELECT run.id FROM run JOIN plugin_version ON plugin_version.id = plugin_version_id
-                 WHERE domain = ?1 AND name = ?2 AND (?3 IS NULL OR version = ?3) ORDER BY run.id DESC",
+                 WHERE domain = ?1 AND name = ?2 AND (version = ?3 OR ?3 IS NULL AND shadow = 0) ORDER BY run.id DESC",
             )
             .bind(&filter.domain)
             .bind(name)

@@ -1,11 +1,11 @@
 //! Conditions: an SQL expression of a user, parsed, bounded and written anew.
 
-use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, Tokenizer};
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::deadline::SQLITE_INTERRUPT;
+use super::dialect::Conditions;
 use super::expression::{FUNCTIONS, Writer};
 use super::{SELECT_SECONDS_MAX, Selection, SelectionErrorKind};
 use crate::fault::{ReadContext, ReadError};
@@ -33,7 +33,8 @@ const SQLITE_FAILED: [&str; 2] = ["1", "18"];
 
 /// Why a condition was refused or failed.
 ///
-/// Texts in quotes are left out of messages, since they may say who somebody is.
+/// Texts in single quotes are left out of messages, since they may say who somebody is. A name that is not known is
+/// repeated as it was typed, so these messages are for the screen of who typed it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConditionError {
@@ -113,7 +114,9 @@ impl ConditionError {
             Self::UnknownColumn { .. } => {
                 Some("a text stands in single quotes; double quotes are for the names of columns")
             }
-            Self::Arguments { .. } => Some("calculate in parentheses first, if a column is to be compared"),
+            Self::Arguments { .. } => Some(
+                "patterns, JSON paths and modifiers of a time stand in single quotes; a condition looks at one record, so there are no aggregates",
+            ),
             Self::Failed { .. } => Some(
                 "check the kinds of the values: a JSON path needs JSON, for example, which `payload` holds",
             ),
@@ -206,12 +209,11 @@ fn parse(text: &str, view: &str, columns: &[String]) -> Result<String, Condition
     if text.len() > CONDITION_BYTES_MAX {
         return Err(ConditionError::TooLong { bytes: text.len() });
     }
-    let dialect = SQLiteDialect {};
-    let tokens = Tokenizer::new(&dialect, text).tokenize_with_location().map_err(|error| {
+    let tokens = Tokenizer::new(&Conditions, text).tokenize_with_location().map_err(|error| {
         syntax(error.location, "the end of a text in quotes, a name in quotes or a comment")
     })?;
     let mut parser =
-        Parser::new(&dialect).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens);
+        Parser::new(&Conditions).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens);
     let expression = parser.parse_expr().map_err(|error| refusal(error, text))?;
     let rest = parser.peek_token();
     if rest.token != Token::EOF {

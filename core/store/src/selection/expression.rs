@@ -240,10 +240,7 @@ impl<'v> Writer<'v> {
         let symbol = binary(operator)?;
         let fits = match operator {
             BinaryOperator::Glob => is_text(right),
-            BinaryOperator::Arrow | BinaryOperator::LongArrow => {
-                let path = leftmost(right);
-                is_text(path) || is_number(path)
-            }
+            BinaryOperator::Arrow | BinaryOperator::LongArrow => is_text(right) || is_number(right),
             _ => true,
         };
         if !fits {
@@ -430,16 +427,6 @@ fn binary(operator: &BinaryOperator) -> Result<&'static str, ConditionError> {
         BinaryOperator::LongArrow => "->>",
         other => return Err(not_allowed(format!("operator `{other}`"))),
     })
-}
-
-/// The operand that stands first. For SQLite it is all that an arrow takes, since arrows bind tightest; for the parser
-/// they bind less than a calculation.
-fn leftmost(expression: &Expr) -> &Expr {
-    let mut first = expression;
-    while let Expr::BinaryOp { left, .. } = first {
-        first = left;
-    }
-    first
 }
 
 fn is_text(expression: &Expr) -> bool {

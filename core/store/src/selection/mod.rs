@@ -53,6 +53,7 @@
 
 mod condition;
 mod deadline;
+mod dialect;
 mod expression;
 mod pages;
 #[cfg(test)]

@@ -204,7 +204,7 @@ fn rows(place: &Place, selection: &Selection, condition: Option<&Condition>) -> 
             ),
         });
     }
-    if selection.unscored.is_some() {
+    if selection.unscored.as_ref().is_some_and(|unscored| !unscored.runs.is_empty()) {
         and(format!(
             "NOT EXISTS (SELECT 1 FROM prediction
                          WHERE record_id = {id} AND run_id IN (SELECT value FROM json_each(?12)))"

@@ -55,7 +55,7 @@ impl Fraud {
         Ok(Self { runtime, verified: verified.map_err(|error| Failure::new(&error))? })
     }
 
-    fn runtime(&self) -> &Runtime {
+    fn runtime(&self) -> &Arc<Runtime> {
         &self.runtime
     }
 

@@ -165,7 +165,7 @@ impl Measured {
     /// caches that the parts share.
     fn rest(&self) -> Reading {
         let [runtime, network, features, empty] =
-            [runtime, &self.network, &self.features, &self.empty].map(Times::call);
+            [&self.runtime, &self.network, &self.features, &self.empty].map(Times::call);
         Reading {
             wall: runtime.wall - network.wall - features.wall - empty.wall,
             processor: runtime.processor - network.processor - features.processor - empty.processor,

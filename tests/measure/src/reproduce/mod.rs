@@ -32,8 +32,8 @@ use self::handbook::{Handbook, Published};
 use self::protocol::Metrics;
 use crate::figures::{Figures, mean_and_deviation};
 use crate::machine;
-use crate::product::{Finished, Product};
-use crate::program::say;
+use crate::product::Product;
+use crate::program::{Finished, say};
 
 /// Names of the three metrics in figures, in the order of [`Metrics::figures`].
 const METRICS: [&str; 3] = ["auc_roc", "average_precision", "card_precision_at_100"];

@@ -9,7 +9,8 @@ use foretell_insight::report::Estimate;
 use foretell_terminal::Failure;
 use serde::Deserialize;
 
-use crate::product::{Finished, Product, Scored};
+use crate::product::{Product, Scored};
+use crate::program::Finished;
 
 /// What `foretell-fraud import --json` answers.
 #[derive(Debug, Deserialize)]

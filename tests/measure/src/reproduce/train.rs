@@ -23,12 +23,14 @@ pub(super) fn folds(handbook: &Handbook) -> Result<PathBuf, Failure> {
     let recipe = machine::workspace().join(RECIPE);
     let python = python::environment("python", &recipe.join("requirements.txt"))?;
     let out = machine::scratch()?.join("fraud-trained");
-    python::run(Command::new(&python)
-        .arg(recipe.join("train.py"))
-        .arg("--data")
-        .arg(handbook.directory())
-        .arg("--out")
-        .arg(&out)
-        .arg("--folds"))?;
+    python::run(
+        Command::new(&python)
+            .arg(recipe.join("train.py"))
+            .arg("--data")
+            .arg(handbook.directory())
+            .arg("--out")
+            .arg(&out)
+            .arg("--folds"),
+    )?;
     Ok(out.join("folds"))
 }

@@ -1,0 +1,359 @@
+//! Which model answers: the champion of a domain, and the challenger that is only stored beside it.
+//!
+//! ```
+//! # use foretell_store::lineage::PluginVersion;
+//! # use foretell_store::open::Store;
+//! use foretell_store::deployment::{NewDeployment, Role};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let store = Store::create_or_open(directory.path().join("shop.db")).await?;
+//! # let plugin = |version: &str| PluginVersion { name: "returns".into(), version: version.into(), domain: "shop".into(),
+//! #     task: "binary-classification".into(), library_hash: "a".into(), manifest_hash: "b".into(), manifest: "".into() };
+//! for version in ["1.0.0", "2.0.0"] {
+//!     let plugin_version_id = store.plugin_version(&plugin(version)).await?;
+//!     let new = NewDeployment { plugin_version_id, model_ids: vec![], config: "{}".into(), author: "ann".into() };
+//!     store.deploy("shop", Role::Champion, &new).await?;
+//! }
+//! let back = store.roll_back("shop", "ann").await?;
+//! assert_eq!(back.plugin.version, "1.0.0");
+//! assert_eq!(store.deployed("shop", Role::Champion).await?, Some(back));
+//! assert_eq!(store.deployments("shop").await?.len(), 3, "nothing of the log is ever taken back");
+//! # Ok(())
+//! # }
+//! ```
+
+use std::fmt;
+
+use serde::Serialize;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, FromRow, Row, SqliteConnection};
+
+use crate::fault::{Fault, ReadContext, ReadError};
+use crate::lineage::{Model, PluginVersion};
+use crate::open::{Durability, Store, begin};
+use crate::time::{Micros, now};
+
+const DEPLOY: &str = "deploy";
+const ROLL_BACK: &str = "roll back";
+const WITHDRAW: &str = "withdraw";
+
+/// Who hears of a prediction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Whoever asked: this is the answer.
+    Champion,
+    /// Nobody: it is stored for comparison.
+    Challenger,
+}
+
+impl Role {
+    /// The word in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Champion => "champion",
+            Self::Challenger => "challenger",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What is to be deployed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDeployment {
+    /// See [`Store::plugin_version`].
+    pub plugin_version_id: i64,
+    /// See [`Store::model`].
+    pub model_ids: Vec<i64>,
+    /// The configuration of the plugin, as JSON.
+    pub config: String,
+    /// The operating system's user.
+    pub author: String,
+}
+
+/// A plugin version with its models and settings, in a role.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Deployment {
+    /// Its place in the log.
+    pub id: i64,
+    /// The plugin.
+    pub plugin: PluginVersion,
+    /// The models that it uses.
+    pub models: Vec<Model>,
+    /// The configuration of the plugin, as JSON.
+    pub config: String,
+    /// The operating system's user who deployed it.
+    pub author: String,
+    /// When.
+    pub deployed_at: Micros,
+}
+
+/// A line of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, FromRow)]
+pub struct DeploymentEntry {
+    /// Its place in the log.
+    pub id: i64,
+    /// `champion` or `challenger`.
+    pub role: String,
+    /// `deploy`, `roll back` or `withdraw`.
+    pub action: String,
+    /// The plugin that holds the role from then on, `name@version`; nothing for nobody.
+    pub plugin: Option<String>,
+    /// The operating system's user.
+    pub author: String,
+    /// When.
+    #[serde(skip)]
+    pub deployed_at: Micros,
+}
+
+/// A deployment that could not be changed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot change what is deployed in domain `{domain}`")]
+pub struct DeployError {
+    /// The domain.
+    pub domain: String,
+    /// Why.
+    #[source]
+    pub kind: DeployErrorKind,
+}
+
+/// Why a deployment could not be changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeployErrorKind {
+    /// There is nothing to go back to.
+    #[error("there was no other champion before this one")]
+    NothingBefore,
+    /// Nobody holds the role.
+    #[error("there is no {0}")]
+    Nobody(Role),
+    /// The database could not be read or written.
+    #[error(transparent)]
+    Store(#[from] Fault),
+}
+
+impl DeployErrorKind {
+    /// What the user can do about it, if anything.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NothingBefore | Self::Nobody(_) => Some("look at the log of the domain"),
+            Self::Store(fault) => fault.hint(),
+        }
+    }
+}
+
+impl From<sqlx::Error> for DeployErrorKind {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Store {
+    /// Gives a plugin version with its models a role in a domain, in the place of whoever had it. A challenger that becomes
+    /// champion is no challenger any more.
+    pub async fn deploy(&self, domain: &str, role: Role, new: &NewDeployment) -> Result<(), DeployError> {
+        let deploy = async {
+            let mut writer = self.writer().await;
+            let mut transaction = begin(&mut writer, Durability::Full).await?;
+            let id = insert(&mut transaction, domain, role, DEPLOY, Some(new), &new.author).await?;
+            if role == Role::Champion
+                && let Some(challenger) = current(&mut transaction, domain, Role::Challenger).await?
+                && are_same(&mut transaction, id, challenger).await?
+            {
+                insert(&mut transaction, domain, Role::Challenger, WITHDRAW, None, &new.author).await?;
+            }
+            Ok(transaction.commit().await?)
+        };
+        deploy.await.map_err(|kind| DeployError { domain: domain.to_owned(), kind })
+    }
+
+    /// Takes a role from whoever has it.
+    pub async fn withdraw(&self, domain: &str, role: Role, author: &str) -> Result<(), DeployError> {
+        let withdraw = async {
+            let mut writer = self.writer().await;
+            let mut transaction = begin(&mut writer, Durability::Full).await?;
+            current(&mut transaction, domain, role).await?.ok_or(DeployErrorKind::Nobody(role))?;
+            insert(&mut transaction, domain, role, WITHDRAW, None, author).await?;
+            Ok(transaction.commit().await?)
+        };
+        withdraw.await.map_err(|kind| DeployError { domain: domain.to_owned(), kind })
+    }
+
+    /// Makes the champion that was before the present one the champion again. Doing it again goes further back.
+    pub async fn roll_back(&self, domain: &str, author: &str) -> Result<Deployment, DeployError> {
+        let roll_back = async {
+            let mut writer = self.writer().await;
+            let mut transaction = begin(&mut writer, Durability::Full).await?;
+            let earlier = before(&mut transaction, domain).await?.ok_or(DeployErrorKind::NothingBefore)?;
+            let earlier = read(&mut transaction, earlier).await?;
+            let id = insert(&mut transaction, domain, Role::Champion, ROLL_BACK, None, author).await?;
+            sqlx::query(
+                "UPDATE deployment SET (plugin_version_id, config) =
+                     (SELECT plugin_version_id, config FROM deployment WHERE id = ?2) WHERE id = ?1",
+            )
+            .bind(id)
+            .bind(earlier.id)
+            .execute(&mut *transaction)
+            .await?;
+            sqlx::query(
+                "INSERT INTO deployment_model SELECT ?1, model_id FROM deployment_model WHERE deployment_id = ?2",
+            )
+            .bind(id)
+            .bind(earlier.id)
+            .execute(&mut *transaction)
+            .await?;
+            let deployment = read(&mut transaction, id).await?;
+            transaction.commit().await?;
+            Ok(deployment)
+        };
+        roll_back.await.map_err(|kind| DeployError { domain: domain.to_owned(), kind })
+    }
+
+    /// Who has a role in a domain, if anybody.
+    pub async fn deployed(&self, domain: &str, role: Role) -> Result<Option<Deployment>, ReadError> {
+        let find = async {
+            let mut snapshot = self.readers().begin().await?;
+            match current(&mut snapshot, domain, role).await? {
+                Some(id) => read(&mut snapshot, id).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        find.await.while_reading(|| format!("the {role} of domain `{domain}`"))
+    }
+
+    /// The log of a domain, the latest first.
+    pub async fn deployments(&self, domain: &str) -> Result<Vec<DeploymentEntry>, ReadError> {
+        sqlx::query_as(
+            "SELECT deployment.id, role, action, name || '@' || version AS plugin, author, deployed_at
+             FROM deployment LEFT JOIN plugin_version ON plugin_version.id = plugin_version_id
+             WHERE deployment.domain = ? ORDER BY deployment.id DESC",
+        )
+        .bind(domain)
+        .fetch_all(self.readers())
+        .await
+        .while_reading(|| format!("what was deployed in domain `{domain}`"))
+    }
+
+    /// The domains in which anything was ever deployed.
+    pub async fn deployed_domains(&self) -> Result<Vec<String>, ReadError> {
+        sqlx::query_scalar("SELECT DISTINCT domain FROM deployment ORDER BY domain")
+            .fetch_all(self.readers())
+            .await
+            .while_reading(|| "what is deployed".to_owned())
+    }
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    domain: &str,
+    role: Role,
+    action: &str,
+    new: Option<&NewDeployment>,
+    author: &str,
+) -> Result<i64, sqlx::Error> {
+    let inserted = sqlx::query(
+        "INSERT INTO deployment (domain, role, action, plugin_version_id, config, author, deployed_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(domain)
+    .bind(role.as_str())
+    .bind(action)
+    .bind(new.map(|new| new.plugin_version_id))
+    .bind(new.map(|new| &new.config))
+    .bind(author)
+    .bind(now())
+    .execute(&mut *connection)
+    .await?;
+    let id = inserted.last_insert_rowid();
+    for model_id in new.iter().flat_map(|new| &new.model_ids) {
+        sqlx::query("INSERT INTO deployment_model (deployment_id, model_id) VALUES (?, ?)")
+            .bind(id)
+            .bind(model_id)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(id)
+}
+
+/// The row of the log that holds, if it names somebody.
+async fn current(connection: &mut SqliteConnection, domain: &str, role: Role) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT id FROM (SELECT id, plugin_version_id FROM deployment WHERE domain = ? AND role = ?
+                         ORDER BY id DESC LIMIT 1)
+         WHERE plugin_version_id IS NOT NULL",
+    )
+    .bind(domain)
+    .bind(role.as_str())
+    .fetch_optional(connection)
+    .await
+}
+
+/// The row that held before the last deploy that is not undone.
+async fn before(connection: &mut SqliteConnection, domain: &str) -> Result<Option<i64>, sqlx::Error> {
+    let log: Vec<(i64, String)> = sqlx::query_as(
+        "SELECT id, action FROM deployment WHERE domain = ? AND role = ? AND action <> ? ORDER BY id",
+    )
+    .bind(domain)
+    .bind(Role::Champion.as_str())
+    .bind(WITHDRAW)
+    .fetch_all(connection)
+    .await?;
+    let mut champions = Vec::new();
+    for (id, action) in log {
+        match action.as_str() {
+            ROLL_BACK => {
+                champions.pop();
+            }
+            _ => champions.push(id),
+        }
+    }
+    champions.pop();
+    Ok(champions.pop())
+}
+
+/// Whether two rows name the same plugin version, models and settings.
+async fn are_same(connection: &mut SqliteConnection, one: i64, other: i64) -> Result<bool, sqlx::Error> {
+    const MODELS: &str =
+        "(SELECT json_group_array(model_id) FROM (SELECT model_id FROM deployment_model WHERE deployment_id = ";
+    sqlx::query_scalar(AssertSqlSafe(format!(
+        "SELECT one.plugin_version_id = other.plugin_version_id AND one.config = other.config
+             AND {MODELS} one.id ORDER BY model_id)) = {MODELS} other.id ORDER BY model_id))
+         FROM deployment AS one, deployment AS other WHERE one.id = ? AND other.id = ?"
+    )))
+    .bind(one)
+    .bind(other)
+    .fetch_one(connection)
+    .await
+}
+
+async fn read(connection: &mut SqliteConnection, id: i64) -> Result<Deployment, sqlx::Error> {
+    let models = sqlx::query_as(
+        "SELECT model.* FROM deployment_model JOIN model ON model.id = model_id WHERE deployment_id = ? ORDER BY model_id",
+    )
+    .bind(id)
+    .fetch_all(&mut *connection)
+    .await?;
+    let row: SqliteRow = sqlx::query(
+        "SELECT deployment.id AS deployment_id, config, author, deployed_at, name, version, plugin_version.domain, task,
+             library_hash, manifest_hash, manifest
+         FROM deployment JOIN plugin_version ON plugin_version.id = plugin_version_id WHERE deployment.id = ?",
+    )
+    .bind(id)
+    .fetch_one(connection)
+    .await?;
+    Ok(Deployment {
+        id: row.try_get("deployment_id")?,
+        plugin: PluginVersion::from_row(&row)?,
+        models,
+        config: row.try_get("config")?,
+        author: row.try_get("author")?,
+        deployed_at: row.try_get("deployed_at")?,
+    })
+}
