@@ -330,7 +330,9 @@ pub async fn score(
         Planned::New(job) | Planned::Unfinished(job) => job,
         Planned::Nothing => return None,
     };
-    work(store, &workshop.registry(), runtime, job, &Stop::default(), |_| {}).await.expect("a job can be done");
+    work(store, &workshop.registry(), runtime, job, &Stop::default(), |_| {})
+        .await
+        .expect("a job can be done");
     store.job(job).await.expect("a job can be read")
 }
 

@@ -191,7 +191,7 @@ pub enum Model {
         #[command(flatten)]
         plugin: Deployed,
     },
-    /// Make a plugin the challenger of its domain: what it predicts is stored beside the champion's answers, and shown nowhere.
+    /// Try a plugin beside the champion of its domain: what it predicts is only stored.
     Challenge {
         /// Which plugin, and with which model.
         #[command(flatten)]

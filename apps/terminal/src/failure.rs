@@ -67,6 +67,8 @@ const TERMINAL_COLUMNS: usize = 110;
 
 /// Runs a command to its exit code, and tells its failure on standard error.
 pub fn run(command: impl Future<Output = Result<u8, Failure>>) -> ExitCode {
+    // Now, since there is no other thread yet.
+    foretell_runtime::onnx::refuse_telemetry();
     let filter = tracing_subscriber::EnvFilter::try_from_env("FORETELL_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();

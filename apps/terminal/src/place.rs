@@ -44,6 +44,11 @@ impl Place {
         options.open(&self.db).await.map_err(|error| open_failure(&error))
     }
 
+    /// Opens the database to copy it, whatever the version of its schema.
+    pub async fn open_to_copy(&self) -> Result<Store, Failure> {
+        Store::open_to_copy(&self.db).await.map_err(|error| open_failure(&error))
+    }
+
     /// Opens the database to look only.
     pub async fn open_read_only(&self) -> Result<Store, Failure> {
         Store::open_read_only(&self.db).await.map_err(|error| open_failure(&error))

@@ -93,11 +93,18 @@ async fn new_job(
 /// about no records and was removed.
 pub async fn resume(store: &Store, id: i64, progress: impl FnMut(u64)) -> Result<Option<Job>, ScoreError> {
     end_gone_workers(store, id).await?;
-    let job = find(store, id).await?;
-    if job.state == JobState::Planning
-        && store.plan_again(id, &identity(), progress).await? == Planned::Nothing
-    {
-        return Ok(None);
+    let Some(job) = store.job(id).await? else { return Ok(None) };
+    if job.state == JobState::Planning {
+        match store.plan_again(id, &identity(), progress).await {
+            Ok(Planned::Nothing) => return Ok(None),
+            Ok(_) => (),
+            Err(error) => match error.kind {
+                // Whoever planned it has finished meanwhile.
+                JobErrorKind::State { state: JobState::Ready } => (),
+                JobErrorKind::UnknownJob(_) => return Ok(None),
+                _ => return Err(error.into()),
+            },
+        }
     }
     if job.state != JobState::Done {
         store.resume_job(id).await?;

@@ -121,6 +121,7 @@ pub async fn work(
         id: worker,
         stop: stop.clone(),
         times: Arc::default(),
+        failure: Arc::default(),
         tell: Arc::new(tell),
     };
     let worked = worker.run(&job, &run).await;
@@ -138,6 +139,8 @@ struct Worker {
     stop: Stop,
     /// Where the time went that no heartbeat has told yet.
     times: Arc<Mutex<StageTimes>>,
+    /// What went wrong first.
+    failure: Arc<Mutex<Option<ScoreError>>>,
     tell: Arc<dyn Fn(Event) + Send + Sync>,
 }
 
@@ -162,52 +165,56 @@ impl Worker {
         let (to_predict, read) = mpsc::channel(BATCHES_WAITING_MAX);
         let (to_write, finished) = mpsc::channel(CHUNKS_WAITING_MAX);
         let written = Arc::new(Notify::new());
-        let reading = tokio::spawn(self.clone().read(reader, to_predict, Arc::clone(&written)));
+        let reading = {
+            let (worker, written) = (self.clone(), Arc::clone(&written));
+            tokio::spawn(async move { worker.note(worker.read(reader, to_predict, written).await) })
+        };
         let predicting = {
             let worker = self.clone();
-            tokio::task::spawn_blocking(move || worker.predict(read, to_write))
+            tokio::task::spawn_blocking(move || worker.note(worker.predict(read, to_write)))
         };
-        let writing = tokio::spawn(self.clone().write(finished, written));
+        let writing = {
+            let worker = self.clone();
+            tokio::spawn(async move { worker.note(worker.write(finished, written).await) })
+        };
         let watching = tokio::spawn(self.clone().watch());
-        let outcome = self.join(reading, predicting, writing).await;
+        self.join(reading, predicting, writing).await;
         watching.abort();
-        outcome
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failure.map_or(Ok(()), Err)
     }
 
-    /// Waits for all stages. The first error counts, and stops the others.
-    async fn join(
-        &self,
-        reading: Stage,
-        predicting: Stage,
-        writing: Stage,
-    ) -> Result<(), ScoreError> {
+    /// Notes how a stage ended. The first failure counts, since others may come of it, and it stops the other stages.
+    fn note(&self, ended: Result<(), ScoreError>) {
+        if let Err(failure) = ended {
+            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
+            self.stop.stop();
+        }
+    }
+
+    /// Waits for all stages.
+    async fn join(&self, reading: JoinHandle<()>, predicting: JoinHandle<()>, writing: JoinHandle<()>) {
         let stages = [(reading, "reading"), (predicting, "predicting"), (writing, "writing")];
-        let waits = stages.map(|(stage, name)| async move {
-            let ended = stage.await.unwrap_or(Err(ScoreError::Stopped(name)));
-            if ended.is_err() {
-                self.stop.stop();
+        let [reading, predicting, writing] = stages.map(|(stage, name)| async move {
+            if stage.await.is_err() {
+                self.note(Err(ScoreError::Stopped(name)));
             }
-            ended
         });
-        let [reading, predicting, writing] = waits;
-        let all = async { tokio::join!(writing, predicting, reading) };
         let patience = async {
             self.stop.stopped().await;
             self.plugin.set_cancelled(true);
             tokio::time::sleep(STOP_GRACE).await;
         };
         // A plugin that does not return is left behind: the process ends, and its chunk is free.
-        let ended = tokio::select! {
-            ended = all => ended,
-            () = patience => return Ok(()),
-        };
-        let (writing, predicting, reading) = ended;
-        writing.and(predicting).and(reading)
+        tokio::select! {
+            _ = async { tokio::join!(writing, predicting, reading) } => (),
+            () = patience => (),
+        }
     }
 
     /// Claims chunks and reads them.
     async fn read(
-        self,
+        &self,
         mut reader: Reader,
         to_predict: mpsc::Sender<Read>,
         written: Arc<Notify>,
@@ -241,7 +248,7 @@ impl Worker {
 
     /// Predicts what was read. Runs on a thread of its own, since a plugin may take its time.
     fn predict(
-        self,
+        &self,
         mut read: mpsc::Receiver<Read>,
         to_write: mpsc::Sender<Finished>,
     ) -> Result<(), ScoreError> {
@@ -280,7 +287,7 @@ impl Worker {
 
     /// Writes chunks that are predicted.
     async fn write(
-        self,
+        &self,
         mut finished: mpsc::Receiver<Finished>,
         written: Arc<Notify>,
     ) -> Result<(), ScoreError> {
@@ -339,8 +346,6 @@ impl Worker {
         }
     }
 }
-
-type Stage = JoinHandle<Result<(), ScoreError>>;
 
 /// Whether workers of a job in this state go on. The last chunk of another worker makes it done.
 fn is_wanted(state: JobState) -> bool {

@@ -106,6 +106,8 @@ pub struct DeploymentEntry {
     pub action: String,
     /// The plugin that holds the role from then on, `name@version`; nothing for nobody.
     pub plugin: Option<String>,
+    /// Its models: slots, and the beginning of the hash of each.
+    pub models: Option<String>,
     /// The operating system's user.
     pub author: String,
     /// When.
@@ -131,6 +133,9 @@ pub enum DeployErrorKind {
     /// There is nothing to go back to.
     #[error("there was no other champion before this one")]
     NothingBefore,
+    /// It is tried beside itself.
+    #[error("it is the champion, so there is nothing to try beside it")]
+    IsChampion,
     /// Nobody holds the role.
     #[error("there is no {0}")]
     Nobody(Role),
@@ -144,6 +149,7 @@ impl DeployErrorKind {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NothingBefore | Self::Nobody(_) => Some("look at the log of the domain"),
+            Self::IsChampion => Some("choose another version, or another model file"),
             Self::Store(fault) => fault.hint(),
         }
     }
@@ -157,17 +163,25 @@ impl From<sqlx::Error> for DeployErrorKind {
 
 impl Store {
     /// Gives a plugin version with its models a role in a domain, in the place of whoever had it. A challenger that becomes
-    /// champion is no challenger any more.
+    /// champion is no challenger any more. Nothing changes if it has the role already.
     pub async fn deploy(&self, domain: &str, role: Role, new: &NewDeployment) -> Result<(), DeployError> {
         let deploy = async {
             let mut writer = self.writer().await;
             let mut transaction = begin(&mut writer, Durability::Full).await?;
+            let champion = current(&mut transaction, domain, Role::Champion).await?;
+            let challenger = current(&mut transaction, domain, Role::Challenger).await?;
             let id = insert(&mut transaction, domain, role, DEPLOY, Some(new), &new.author).await?;
-            if role == Role::Champion
-                && let Some(challenger) = current(&mut transaction, domain, Role::Challenger).await?
-                && are_same(&mut transaction, id, challenger).await?
-            {
-                insert(&mut transaction, domain, Role::Challenger, WITHDRAW, None, &new.author).await?;
+            let is_champion = are_same(&mut transaction, id, champion).await?;
+            let is_challenger = are_same(&mut transaction, id, challenger).await?;
+            match role {
+                // Dropping the transaction undoes the insert.
+                Role::Champion if is_champion => return Ok(()),
+                Role::Challenger if is_challenger => return Ok(()),
+                Role::Challenger if is_champion => return Err(DeployErrorKind::IsChampion),
+                Role::Champion if is_challenger => {
+                    insert(&mut transaction, domain, Role::Challenger, WITHDRAW, None, &new.author).await?;
+                }
+                Role::Champion | Role::Challenger => (),
             }
             Ok(transaction.commit().await?)
         };
@@ -231,7 +245,10 @@ impl Store {
     /// The log of a domain, the latest first.
     pub async fn deployments(&self, domain: &str) -> Result<Vec<DeploymentEntry>, ReadError> {
         sqlx::query_as(
-            "SELECT deployment.id, role, action, name || '@' || version AS plugin, author, deployed_at
+            "SELECT deployment.id, role, action, name || '@' || version AS plugin, author, deployed_at,
+                 (SELECT group_concat(model.name || ' ' || substr(hash, 1, 12), ', ')
+                  FROM deployment_model JOIN model ON model.id = model_id
+                  WHERE deployment_id = deployment.id) AS models
              FROM deployment LEFT JOIN plugin_version ON plugin_version.id = plugin_version_id
              WHERE deployment.domain = ? ORDER BY deployment.id DESC",
         )
@@ -319,7 +336,12 @@ async fn before(connection: &mut SqliteConnection, domain: &str) -> Result<Optio
 }
 
 /// Whether two rows name the same plugin version, models and settings.
-async fn are_same(connection: &mut SqliteConnection, one: i64, other: i64) -> Result<bool, sqlx::Error> {
+async fn are_same(
+    connection: &mut SqliteConnection,
+    one: i64,
+    other: Option<i64>,
+) -> Result<bool, sqlx::Error> {
+    let Some(other) = other else { return Ok(false) };
     const MODELS: &str =
         "(SELECT json_group_array(model_id) FROM (SELECT model_id FROM deployment_model WHERE deployment_id = ";
     sqlx::query_scalar(AssertSqlSafe(format!(

@@ -168,6 +168,14 @@ enum Access {
     Create,
     Write,
     Read,
+    /// Reading whatever the version of the schema, which is enough for a copy.
+    Copy,
+}
+
+impl Access {
+    fn is_read_only(self) -> bool {
+        matches!(self, Self::Read | Self::Copy)
+    }
 }
 
 /// When a transaction counts as done.
@@ -233,7 +241,7 @@ impl OpenOptions {
         let file = std::path::absolute(path).map_err(sqlx::Error::Io)?;
         let options = SqliteConnectOptions::new()
             .filename(file)
-            .read_only(access == Access::Read)
+            .read_only(access.is_read_only())
             .create_if_missing(access == Access::Create)
             .busy_timeout(self.busy_timeout)
             .row_buffer_size(ROWS_AHEAD_MAX)
@@ -257,7 +265,7 @@ impl OpenOptions {
 
     async fn prepare(self, writer: &mut SqliteConnection, access: Access) -> Result<(), OpenErrorKind> {
         prepare_schema(writer, access).await?;
-        if access != Access::Read {
+        if !access.is_read_only() {
             // Only now, since this changes the file.
             switch_to_wal(writer, self.busy_timeout).await?;
             check_writable(writer, self.busy_timeout).await?;
@@ -289,6 +297,12 @@ impl Store {
     /// process has open. From a medium that cannot be written, copy the file first.
     pub async fn open_read_only(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         OpenOptions::default().open_read_only(path).await
+    }
+
+    /// Opens the database at `path` for [`Store::backup`] alone, though its schema may be an older one: so it can be copied
+    /// before it is brought up to date.
+    pub async fn open_to_copy(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        OpenOptions::default().connect(path.as_ref(), Access::Copy).await
     }
 
     /// The file, as it was given on opening.
@@ -373,6 +387,7 @@ async fn begin_with(
 async fn prepare_schema(connection: &mut SqliteConnection, access: Access) -> Result<(), OpenErrorKind> {
     match schema_state(connection).await? {
         SchemaState::Current => Ok(()),
+        SchemaState::Older(_) if access == Access::Copy => Ok(()),
         SchemaState::Empty if access != Access::Create => Err(OpenErrorKind::Foreign { application_id: 0 }),
         SchemaState::Older(found) if access == Access::Read => {
             Err(OpenErrorKind::Older { found, known: schema_version() })

@@ -7,7 +7,7 @@ use foretell_store::selection::{Selection, Unscored};
 use foretell_tests::{Workshop, onnx_runtime, score};
 
 use super::outcome::Outcome;
-use super::{CALM, Mood, SOME_REJECTED, assert_decent, job, moods, moody, store_moods};
+use super::{CALM, FAILED, Mood, SOME_REJECTED, assert_decent, job, moods, moody, status, store_moods};
 
 const FURIOUS: Mood = Mood("furious", "0.5");
 const SULKY: Mood = Mood("sulky", "0.5");
@@ -20,13 +20,18 @@ const TEXT: Mood = Mood("calm", "\"much\"");
 /// The field at fault, and the reason, that a mood is set aside with; the timeout is 1 s.
 fn reason(mood: Mood) -> (Option<&'static str>, String) {
     let reason = match mood {
-        FURIOUS => return (None, format!("panicked at tests/moody/src/lib.rs:{}: furious in row 0", line_of_panic())),
+        FURIOUS => {
+            return (
+                None,
+                format!("panicked at tests/moody/src/lib.rs:{}: furious in row 0", line_of_panic()),
+            );
+        }
         SULKY => "`mood` is `sulky` in row 0; expected `calm`",
         LOST => "the plugin answered NaN; expected a finite number",
         STUCK => "the plugin did not answer within 1s",
         DEADLY => "the process of the plugin was ended by signal 6 (abort)",
         TOO_MUCH => return (Some("amount"), "is 1.5; expected 0 to 1".to_owned()),
-        _ => return (Some("amount"), "is not a number".to_owned()),
+        _ => return (Some("amount"), "expected a number, found `\"much\"`".to_owned()),
     };
     (None, reason.to_owned())
 }
@@ -108,6 +113,18 @@ async fn every_chunk_may_have_a_record_that_ends_a_process() {
 async fn several_records_may_hang() {
     let poison = [(2, STUCK), (3, STUCK), (21, STUCK), (22, DEADLY)];
     assert_poison(30, "10", "2", &poison).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_ends_its_process_at_every_record_is_given_up() {
+    let workshop = moody();
+    store_moods(&workshop.database(), &[DEADLY; 200]).await;
+    let finished = job(&workshop, &["create", "--plugin", "moody", "--run"]);
+    assert_eq!(finished.code, FAILED, "{finished:?}");
+    assert_decent(&finished);
+    let expected = "32 records in a row could not be predicted; of the last one: the process of the plugin was ended by signal 6 (abort)";
+    assert!(finished.told().contains(expected), "{}", finished.told());
+    assert_eq!(status(&workshop, "1")["state"], "ready");
 }
 
 #[tokio::test(flavor = "multi_thread")]

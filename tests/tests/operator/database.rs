@@ -1,18 +1,21 @@
 //! `foretell db`
 
-use foretell_store::open::schema_version;
+use foretell_store::open::{APPLICATION_ID, schema_version};
 use foretell_tests::Workshop;
 use serde_json::{Value, json};
-use sqlx::{Connection, SqliteConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 
 use super::{DOES_NOT_HOLD, DONE, FAILED, foretell, orders};
 
-/// Takes the schema back to its first version, as an older foretell would have left it.
+/// Puts a database in the place that has the first version of the schema, as an older foretell would have left it.
 async fn age(workshop: &Workshop) {
-    let address = format!("sqlite://{}", workshop.database().display());
-    let mut connection = SqliteConnection::connect(&address).await.unwrap();
-    let statements = "DROP VIEW fraud_transaction; DELETE FROM _sqlx_migrations WHERE version > 1";
-    sqlx::raw_sql(statements).execute(&mut connection).await.unwrap();
+    std::fs::remove_file(workshop.database()).unwrap();
+    let options = SqliteConnectOptions::new().filename(workshop.database()).create_if_missing(true);
+    let mut connection = options.connect().await.unwrap();
+    let name = format!("PRAGMA application_id = {APPLICATION_ID}");
+    sqlx::raw_sql(AssertSqlSafe(name)).execute(&mut connection).await.unwrap();
+    sqlx::migrate!("../migrations").run_to(1, &mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
 
@@ -39,6 +42,8 @@ async fn a_database_is_made_and_brought_up_to_date() {
         (&json!("unusable"), &json!(1))
     );
 
+    let backup = foretell(&workshop, &["db", "backup", "old.db"]);
+    assert_eq!(backup.code, DONE, "{backup:?}");
     assert_eq!(migrate(), 1);
     assert_eq!(foretell(&workshop, &["record", "list", "--domain", "shop"]).code, DONE);
     assert_eq!(foretell(&workshop, &["db", "check"]).code, DONE);

@@ -3,6 +3,7 @@
 mod database;
 mod doctor;
 mod help;
+mod model;
 mod plugin;
 mod prediction;
 mod record;

@@ -62,7 +62,7 @@ async fn a_prediction_names_all_that_produced_it() {
     assert_eq!(shown["labels"][0]["name"], "returned");
     assert_eq!(prediction["label"], "kept");
     assert_eq!(made_by["id"], run);
-    assert_eq!(made_by["program"], "till 1.0.0");
+    assert_eq!(made_by["program"], "test 0");
     assert_eq!(made_by["onnxruntime"], onnx_runtime().version());
     assert_eq!(made_by["config"], json!({"patience": 3}));
     assert_eq!((&made_by["record_watermark"], &made_by["label_watermark"]), (&json!(40), &json!(40)));

@@ -32,7 +32,7 @@ struct Backup {
 }
 
 async fn backup(place: &Place, output: Output, file: &Path) -> Result<u8, Failure> {
-    let store = place.open_read_only().await?;
+    let store = place.open_to_copy().await?;
     let start = Instant::now();
     let waiting = Bar::waiting("copying", output.is_json());
     let copied = store.backup(file).await;

@@ -72,10 +72,11 @@ fn tell(output: Output, domain: &str, role: Role, deployment: &Deployment) {
     let holder = Holder::new(domain, role, deployment);
     output.show(&holder, |output| {
         output.line(&format!("{} is the {role} of domain `{domain}`", holder.plugin));
-        output.facts(&[("library", holder.library_hash.clone())]);
+        let mut facts = vec![("library", holder.library_hash.clone())];
         for model in &holder.models {
-            output.facts(&[("model", format!("{}, {}, `{}`", model.name, model.hash, model.file))]);
+            facts.push(("model", format!("{}, {}, `{}`", model.name, model.hash, model.file)));
         }
+        output.facts(&facts);
     });
 }
 
@@ -145,7 +146,7 @@ async fn log(store: &Store, output: Output, domain: &str) -> Result<u8, Failure>
             return output.line(&format!("nothing was ever deployed in domain `{domain}`"));
         }
         output.table(
-            &["#", "at", "role", "action", "plugin", "by"],
+            &["#", "at", "role", "action", "plugin", "models", "by"],
             entries.iter().map(|Entry { entry, at }| {
                 vec![
                     entry.id.to_string(),
@@ -153,6 +154,7 @@ async fn log(store: &Store, output: Output, domain: &str) -> Result<u8, Failure>
                     entry.role.clone(),
                     entry.action.clone(),
                     entry.plugin.clone().unwrap_or_else(|| "nobody".to_owned()),
+                    entry.models.clone().unwrap_or_default(),
                     entry.author.clone(),
                 ]
             }),

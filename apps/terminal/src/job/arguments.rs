@@ -25,7 +25,7 @@ pub enum Command {
         #[command(flatten)]
         crew: Crew,
     },
-    /// Score what arrived since the last time; fit for a timer, since doing it twice does nothing twice.
+    /// Score what arrived since the last time; fit for a timer.
     Update(Update),
     /// Say how far a job is.
     Status {

@@ -57,6 +57,7 @@ impl Runtime {
             return runtime.is_meant_by(places).map(|()| runtime.clone());
         }
         let library = locate(places).library().map_err(StartError::NotFound)?;
+        refuse_telemetry();
         let failed = |message: String| StartError::Failed { path: library.path.clone(), message };
         let builder = ort::init_from(&library.path).map_err(|error| failed(error.to_string()))?;
         let environment =
@@ -95,6 +96,23 @@ impl Runtime {
     /// The library's file, or its name alone when the system's loader found it.
     pub fn path(&self) -> &Path {
         &self.library.path
+    }
+}
+
+/// Tells ONNX Runtime, before it is loaded, that this process takes no part in its telemetry.
+///
+/// To turn telemetry off in the environment, which is done too, is not enough: by then ONNX Runtime 1.32 has made an identifier
+/// of the device and a file of events in the user's cache directory. [`Runtime::start`] calls this; a program that has
+/// threads of its own calls it before the first one begins.
+#[expect(unsafe_code, reason = "ONNX Runtime takes the word of a variable of the environment alone")]
+pub fn refuse_telemetry() {
+    /// What ONNX Runtime looks for.
+    const VARIABLE: &str = "ORT_DISABLE_TELEMETRY";
+    if std::env::var_os(VARIABLE).is_none() {
+        // SAFETY: the standard library guards its own look at the environment by a lock, and so does this. What remains is a
+        // thread of C code that looks at the environment at this very moment: programs call this before there are threads,
+        // and ONNX Runtime, which reads the variable, is not loaded yet.
+        unsafe { std::env::set_var(VARIABLE, "1") };
     }
 }
 

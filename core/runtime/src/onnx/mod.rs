@@ -38,7 +38,7 @@ mod model;
 mod session;
 mod tensor;
 
-pub use environment::{Runtime, StartError};
+pub use environment::{Runtime, StartError, refuse_telemetry};
 pub use locate::{
     API_VERSION, Finding, LIBRARY_VARIABLE, Library, NotFound, Origin, Place, Places, Search, locate,
 };

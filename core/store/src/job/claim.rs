@@ -3,9 +3,10 @@
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::chunk::{COLUMNS, Chunk};
-use super::worker::state;
-use super::{JobError, JobErrorKind, JobState, WorkerId};
+use super::worker::{end_worker, state};
+use super::{JobError, JobErrorKind, JobState, LEASE_MICROS, WorkerId};
 use crate::open::{Durability, Store, begin};
+use crate::time::now;
 
 /// What a worker that asks for work is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +48,11 @@ impl Store {
         if !alive {
             return Ok(Claim::Lost);
         }
-        let Some(number) = choose(&mut transaction, worker.job, last).await? else { return Ok(Claim::Wait) };
+        let mut number = choose(&mut transaction, worker.job, last).await?;
+        if number.is_none() && end_silent_workers(&mut transaction, worker.job).await? {
+            number = choose(&mut transaction, worker.job, last).await?;
+        }
+        let Some(number) = number else { return Ok(Claim::Wait) };
         let row = sqlx::query(AssertSqlSafe(format!(
             "UPDATE job_chunk SET state = 'leased', worker_id = ?3 WHERE job_id = ?1 AND number = ?2
              RETURNING {COLUMNS}, (SELECT run_id FROM job WHERE id = ?1) AS run_id"
@@ -95,6 +100,21 @@ async fn choose(connection: &mut SqliteConnection, job: i64, last: Option<i64>) 
     .bind(job)
     .fetch_optional(connection)
     .await
+}
+
+/// Takes workers for dead that have been silent for longer than [`LEASE`](super::LEASE): what they hold is free again. Returns
+/// whether there were any.
+async fn end_silent_workers(connection: &mut SqliteConnection, job: i64) -> Result<bool, sqlx::Error> {
+    let silent: Vec<i64> =
+        sqlx::query_scalar("SELECT id FROM job_worker WHERE job_id = ? AND ended_at IS NULL AND seen_at < ?")
+            .bind(job)
+            .bind(now() - LEASE_MICROS)
+            .fetch_all(&mut *connection)
+            .await?;
+    for worker in &silent {
+        end_worker(&mut *connection, *worker).await?;
+    }
+    Ok(!silent.is_empty())
 }
 
 /// Where to begin, given the numbers of chunks that are free and leased, both ascending.

@@ -1,5 +1,7 @@
 //! The store as its users see it: a file, opened, written, read, damaged.
 
+mod deployment;
+mod job;
 mod label;
 mod lineage;
 mod maintenance;

@@ -5,19 +5,15 @@ use foretell_store::fault::FaultKind;
 use foretell_store::open::{APPLICATION_ID, OpenErrorKind, OpenOptions, Store, schema_version};
 use foretell_store::record::AppendErrorKind;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::shop::{Shop, order};
+use crate::shop::{Shop, order, execute};
 
 const IMPATIENT: OpenOptions = OpenOptions { busy_timeout: Duration::from_millis(30) };
 
 async fn connect(path: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(path).create_if_missing(true).connect().await.unwrap()
-}
-
-async fn execute(connection: &mut SqliteConnection, sql: &str) {
-    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await.unwrap();
 }
 
 /// Changes a database behind the back of the store, which is closed; returns its path.
@@ -191,6 +187,11 @@ async fn an_older_schema_is_brought_up_to_date_by_a_writer_alone() {
 
     let kind = Store::open_read_only(&path).await.unwrap_err().kind;
     assert!(matches!(kind, OpenErrorKind::Older { found: 1, .. }), "{kind:?}");
+    // To be on the safe side, one copies it first.
+    let copy = path.with_extension("copy");
+    Store::open_to_copy(&path).await.unwrap().backup(&copy).await.unwrap();
+    let kind = Store::open_read_only(&copy).await.unwrap_err().kind;
+    assert!(matches!(kind, OpenErrorKind::Older { found: 1, .. }), "the copy was changed: {kind:?}");
     let store = Store::open(&path).await.unwrap();
     assert_eq!(store.source(7).await.unwrap().unwrap().name, "till");
     Store::open_read_only(&path).await.unwrap();

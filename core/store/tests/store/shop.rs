@@ -58,6 +58,11 @@ impl Shop {
     }
 }
 
+/// Does something behind the back of the store.
+pub(crate) async fn execute(connection: &mut sqlx::SqliteConnection, sql: &str) {
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(connection).await.unwrap();
+}
+
 pub(crate) fn source() -> SourceInfo {
     SourceInfo { kind: SourceKind::File, name: "orders.csv".into(), hash: Some("aa".into()), mapping: None }
 }
