@@ -12,7 +12,7 @@ CREATE TABLE job (
     run_id        INTEGER NOT NULL UNIQUE REFERENCES run (id),
     selection     TEXT    NOT NULL,              -- JSON: which records were asked for
     chunk_records INTEGER NOT NULL,
-    timeout       INTEGER NOT NULL,              -- microseconds that the plugin may take for one chunk
+    timeout       INTEGER NOT NULL,              -- microseconds that the plugin may take for one call
     attempts_max  INTEGER NOT NULL,              -- of one chunk
     state         TEXT    NOT NULL,              -- planning, ready, paused, cancelled, failed, done
     complete      INTEGER NOT NULL,              -- 1: once done, every record up to the run's watermark is predicted or rejected
@@ -49,7 +49,9 @@ CREATE TABLE job_chunk (
     span        INTEGER NOT NULL,                -- records of the domain from the first to the last
     state       TEXT    NOT NULL DEFAULT 'free', -- free, leased, done, failed
     worker_id   INTEGER REFERENCES job_worker (id),
-    attempts    INTEGER NOT NULL DEFAULT 0,
+    attempts    INTEGER NOT NULL DEFAULT 0,      -- that failed, without those that a record is to blame for
+    losses      INTEGER NOT NULL DEFAULT 0,      -- how often a worker was gone that held it, and nobody knows why
+    suspect_id  INTEGER,                         -- the record at hand when a process was killed last
     careful     INTEGER NOT NULL DEFAULT 0,      -- 1: an attempt killed its process, so records go one by one
     poison      TEXT,                            -- JSON: records that killed a process, with the reasons
     problem     TEXT,                            -- why the last attempt failed

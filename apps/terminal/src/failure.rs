@@ -80,6 +80,7 @@ pub fn run(command: impl Future<Output = Result<u8, Failure>>) -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(failure) => tell(&failure),
     };
+    runtime.block_on(crate::place::close_all());
     // A plugin that does not return is left behind.
     runtime.shutdown_background();
     code

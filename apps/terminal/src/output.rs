@@ -37,8 +37,8 @@ impl Output {
         match self.0 {
             Form::Words => draw(self),
             Form::Json => {
-                let text = serde_json::to_string_pretty(value)
-                    .expect("results have string keys and finite numbers");
+                let text =
+                    serde_json::to_string_pretty(value).expect("results have string keys and finite numbers");
                 self.line(&text);
             }
             Form::Nothing => (),

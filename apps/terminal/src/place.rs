@@ -1,7 +1,7 @@
 //! Where the database, the plugins and ONNX Runtime are.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
@@ -29,29 +29,29 @@ pub struct Place {
 impl Place {
     /// Opens the database, or makes it.
     pub async fn create_or_open(&self) -> Result<Store, Failure> {
-        Store::create_or_open(&self.db).await.map_err(|error| open_failure(&error))
+        opened(Store::create_or_open(&self.db).await)
     }
 
     /// Opens the database, which must exist.
     pub async fn open(&self) -> Result<Store, Failure> {
-        Store::open(&self.db).await.map_err(|error| open_failure(&error))
+        opened(Store::open(&self.db).await)
     }
 
     /// Opens the database, which must exist, for work that is not in a hurry: when several processes write, each waits for
     /// its turn.
     pub async fn open_patiently(&self) -> Result<Store, Failure> {
         let options = OpenOptions { busy_timeout: PATIENCE };
-        options.open(&self.db).await.map_err(|error| open_failure(&error))
+        opened(options.open(&self.db).await)
     }
 
     /// Opens the database to copy it, whatever the version of its schema.
     pub async fn open_to_copy(&self) -> Result<Store, Failure> {
-        Store::open_to_copy(&self.db).await.map_err(|error| open_failure(&error))
+        opened(Store::open_to_copy(&self.db).await)
     }
 
     /// Opens the database to look only.
     pub async fn open_read_only(&self) -> Result<Store, Failure> {
-        Store::open_read_only(&self.db).await.map_err(|error| open_failure(&error))
+        opened(Store::open_read_only(&self.db).await)
     }
 
     /// The plugins of this user.
@@ -86,6 +86,23 @@ impl Place {
         let plugin =
             Plugin::load(runtime, verified, &LoadOptions::default()).map_err(|error| Failure::new(&error))?;
         Ok(Arc::new(plugin))
+    }
+}
+
+/// Every database that this process has opened, so that all are closed before it ends.
+static OPENED: Mutex<Vec<Store>> = Mutex::new(Vec::new());
+
+fn opened(store: Result<Store, OpenError>) -> Result<Store, Failure> {
+    let store = store.map_err(|error| open_failure(&error))?;
+    OPENED.lock().unwrap_or_else(PoisonError::into_inner).push(store.clone());
+    Ok(store)
+}
+
+/// Closes every database: its `-wal` file is merged into it and removed, so that it is one file again.
+pub(crate) async fn close_all() {
+    let stores = std::mem::take(&mut *OPENED.lock().unwrap_or_else(PoisonError::into_inner));
+    for store in stores {
+        store.close().await;
     }
 }
 

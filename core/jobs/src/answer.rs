@@ -1,5 +1,7 @@
 //! The online way: a few records, answered at once.
 
+use std::collections::HashMap;
+
 use foretell_runtime::plugin::Plugin;
 use foretell_store::deployment::Role;
 use foretell_store::open::Store;
@@ -7,10 +9,11 @@ use foretell_store::open::Store;
 use crate::columns::history_specs;
 use crate::isolate::Answer;
 use crate::lineage::{Program, register, watermarks};
+use crate::read::LOOKUP_RECORDS;
 use crate::score::{ScoreError, Scored, check_task, repeat};
 
 /// Scores a few records at once, online: looks their past up, predicts, stores, and returns the answers in the order of
-/// `ids`, with the run that they stand under.
+/// `ids`, with the run that they stand under. A record that is named twice is scored once.
 pub async fn answer(
     store: &Store,
     plugin: &Plugin,
@@ -25,17 +28,26 @@ pub async fn answer(
     run.selection = serde_json::json!({ "records": ids.len() }).to_string();
     let run = store.begin_run(&run).await?;
     let begun = store.run(run).await?.expect("a run that was just stored");
-    let batch = repeat(store, plugin, &specs, ids, watermarks(&begun)).await?;
     let mut scored = Scored::default();
-    scored.add_batch(plugin, &batch)?;
+    let mut waiting: Vec<i64> = ids.to_vec();
+    waiting.sort_unstable();
+    waiting.dedup();
+    for ids in waiting.chunks(LOOKUP_RECORDS) {
+        let batch = repeat(store, plugin, &specs, ids, watermarks(&begun)).await?;
+        scored.add_batch(plugin, &batch)?;
+    }
     store.write_predictions(run, &scored.predictions, &scored.rejects).await?;
     store.finish_run(run).await?;
-    let predicted = scored.predictions.iter().filter_map(|prediction| {
-        Some((prediction.record_id, Answer::Number(prediction.score? as f32)))
-    });
+    let predicted = scored
+        .predictions
+        .iter()
+        .filter_map(|prediction| Some((prediction.record_id, Answer::Number(prediction.score? as f32))));
     let refused = scored.rejects.iter().filter_map(|reject| {
-        Some((reject.record_id?, Answer::Refused { field: reject.field.clone(), reason: reject.reason.clone() }))
+        Some((
+            reject.record_id?,
+            Answer::Refused { field: reject.field.clone(), reason: reject.reason.clone() },
+        ))
     });
-    let answers: Vec<(i64, Answer)> = predicted.chain(refused).collect();
-    Ok((run, ids.iter().filter_map(|id| answers.iter().find(|(found, _)| found == id).cloned()).collect()))
+    let answers: HashMap<i64, Answer> = predicted.chain(refused).collect();
+    Ok((run, ids.iter().filter_map(|id| Some((*id, answers.get(id)?.clone()))).collect()))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use foretell_runtime::plugin::Plugin;
 use foretell_store::deployment::Role;
-use foretell_store::job::{Job, JobErrorKind, JobState, NewJob, Planned};
+use foretell_store::job::{Job, JobError, JobErrorKind, JobState, NewJob, Planned};
 use foretell_store::open::Store;
 use foretell_store::selection::Selection;
 
@@ -13,6 +13,9 @@ use crate::lineage::{Program, register};
 use crate::process::{identity, is_gone};
 use crate::score::{ScoreError, check_task};
 
+/// How often it is looked whether somebody else has planned a job.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
 /// What a job is to do.
 #[derive(Clone, Debug)]
 pub struct JobOptions {
@@ -20,7 +23,7 @@ pub struct JobOptions {
     pub selection: Selection,
     /// Records of a chunk.
     pub chunk_records: u32,
-    /// How long the plugin may take for one batch of a chunk.
+    /// How long the plugin may take for one call.
     pub timeout: Duration,
     /// How often a chunk is tried.
     pub attempts_max: u32,
@@ -91,41 +94,45 @@ async fn new_job(
 /// Makes a job ready to be worked on, whatever interrupted it: workers that are gone are ended, one that was left half
 /// planned is planned again, one that was paused or has failed goes on. Returns the job, or nothing if it turned out to be
 /// about no records and was removed.
-pub async fn resume(store: &Store, id: i64, progress: impl FnMut(u64)) -> Result<Option<Job>, ScoreError> {
-    end_gone_workers(store, id).await?;
-    let Some(job) = store.job(id).await? else { return Ok(None) };
-    if job.state == JobState::Planning {
-        match store.plan_again(id, &identity(), progress).await {
-            Ok(Planned::Nothing) => return Ok(None),
-            Ok(_) => (),
+pub async fn resume(
+    store: &Store,
+    id: i64,
+    mut progress: impl FnMut(u64),
+) -> Result<Option<Job>, ScoreError> {
+    loop {
+        end_gone_workers(store, id).await?;
+        let Some(job) = store.job(id).await? else { return Ok(None) };
+        let ready = match job.state {
+            JobState::Planning => store.plan_again(id, &identity(), &mut progress).await.map(Some),
+            JobState::Done => Ok(None),
+            _ => store.resume_job(id).await.map(|()| None),
+        };
+        match ready {
+            Ok(Some(Planned::Nothing)) => return Ok(None),
+            Ok(Some(_)) => (),
+            Ok(None) => return find(store, id).await.map(Some),
             Err(error) => match error.kind {
-                // Whoever planned it has finished meanwhile.
-                JobErrorKind::State { state: JobState::Ready } => (),
+                // Somebody else plans it, or has come to the end of something meanwhile.
+                JobErrorKind::Planning => tokio::time::sleep(LOOK_EVERY).await,
+                JobErrorKind::State { state: JobState::Ready | JobState::Done } => (),
                 JobErrorKind::UnknownJob(_) => return Ok(None),
                 _ => return Err(error.into()),
             },
         }
     }
-    if job.state != JobState::Done {
-        store.resume_job(id).await?;
-    }
-    find(store, id).await.map(Some)
 }
 
 /// Frees the chunks of workers whose process is known to have ended.
 pub(crate) async fn end_gone_workers(store: &Store, job: i64) -> Result<(), ScoreError> {
     for worker in store.running_workers(job).await? {
         if is_gone(&worker.identity) {
-            store.end_worker(&worker.id).await?;
+            store.bury_worker(&worker.id).await?;
         }
     }
     Ok(())
 }
 
 pub(crate) async fn find(store: &Store, id: i64) -> Result<Job, ScoreError> {
-    let unknown = || foretell_store::job::JobError {
-        action: format!("read job {id}"),
-        kind: JobErrorKind::UnknownJob(id),
-    };
+    let unknown = || JobError { action: format!("read job {id}"), kind: JobErrorKind::UnknownJob(id) };
     Ok(store.job(id).await?.ok_or_else(unknown)?)
 }

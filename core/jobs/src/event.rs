@@ -33,6 +33,11 @@ pub enum Event {
         /// Seconds of writing.
         write: f64,
     },
+    /// The worker has come to its end in good order: whatever ends a process without it is a death.
+    Ended {
+        /// Whether it was taken for dead meanwhile, so that another one has to go on in its place.
+        lost: bool,
+    },
     /// The worker cannot go on, and neither could another one.
     Failed {
         /// What went wrong.

@@ -46,4 +46,4 @@ pub use reload::{ReloadError, ReloadErrorKind, reload_deployed};
 pub use score::ScoreError;
 pub use supervise::{Progress, SuperviseError, WORKERS_MAX, supervise};
 pub use verify::{Difference, Repeated, VerifyError, VerifyOptions, VerifyReport, verify};
-pub use work::{Stop, WorkError, work};
+pub use work::{Stop, WorkError, Worked, work};

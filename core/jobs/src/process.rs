@@ -17,8 +17,7 @@ pub(crate) fn identity() -> Identity {
 /// Whether a process is known to have ended. Of another machine's nothing is known.
 pub fn is_gone(identity: &Identity) -> bool {
     let other = |started: u64| started.abs_diff(identity.process_started) > START_TOLERANCE_SECONDS;
-    identity.host == host()
-        && started(identity.process_id).is_ok_and(|started| started.is_none_or(other))
+    identity.host == host() && started(identity.process_id).is_ok_and(|started| started.is_none_or(other))
 }
 
 fn host() -> String {

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 const BATCH_RECORDS: usize = 1_024;
 
 /// Records that are looked up together.
-const LOOKUP_RECORDS: usize = 64;
+pub(crate) const LOOKUP_RECORDS: usize = 64;
 
 /// To look one record's past up costs as much as to walk past so many.
 const LOOKUP_COST: u64 = 32;

@@ -68,8 +68,7 @@ pub fn reload_deployed(
     role: Role,
     deployment: &Deployment,
 ) -> Result<Plugin, ReloadError> {
-    let made =
-        Made { plugin: &deployment.plugin, models: &deployment.models, config: &deployment.config };
+    let made = Made { plugin: &deployment.plugin, models: &deployment.models, config: &deployment.config };
     let what = || format!("the {role} of domain `{}`", deployment.plugin.domain);
     load(registry, runtime, &made).map_err(|kind| ReloadError { what: what(), kind })
 }

@@ -2,7 +2,7 @@
 
 use arrow_schema::ArrowError;
 use foretell_runtime::manifest::{Manifest, Task};
-use foretell_runtime::plugin::{Plugin, PredictError};
+use foretell_runtime::plugin::{Plugin, PredictError, PredictErrorKind};
 use foretell_store::fault::ReadError;
 use foretell_store::history::{HistoryBatch, HistoryError, HistorySpec, Watermarks, lookup};
 use foretell_store::job::{JobError, Poison};
@@ -60,6 +60,11 @@ pub enum ScoreError {
 }
 
 impl ScoreError {
+    /// Whether a plugin stopped because it was asked to.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Predict(PredictError { kind: PredictErrorKind::Cancelled, .. }))
+    }
+
     /// What the user can do about it, if anything.
     pub fn hint(&self) -> Option<&'static str> {
         match self {

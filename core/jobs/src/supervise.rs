@@ -17,6 +17,7 @@ use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 
 use crate::create::{end_gone_workers, find};
 use crate::event::Event;
@@ -25,6 +26,10 @@ use crate::work::Stop;
 
 /// How often progress is told, and calls are looked at.
 const TICK: Duration = Duration::from_millis(100);
+/// How late a tick may be until the time counts for nobody.
+const LATE_MAX: Duration = Duration::from_secs(1);
+/// How often the database is asked what others have done, in ticks.
+const OTHERS_EVERY_TICKS: u32 = 10;
 /// How long a worker that was told to stop may take until it is ended.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 /// Workers that die one after the other, without a chunk being done and no call to blame, until it is given up.
@@ -71,7 +76,9 @@ impl SuperviseError {
         match self {
             Self::Score(error) => error.hint(),
             Self::Worker { hint, .. } => hint.as_deref(),
-            Self::Deaths { .. } => Some("see whether memory ran out, then resume the job; what was done is kept"),
+            Self::Deaths { .. } => {
+                Some("see whether memory ran out, then resume the job; what was done is kept")
+            }
             Self::Lost { .. } => Some("see whether the plugin works on this machine"),
             Self::Start(_) => None,
         }
@@ -122,6 +129,7 @@ pub async fn supervise(
         workers: Vec::new(),
         started: 0,
         deaths: 0,
+        ticks: 0,
         lost: 0,
         begun: Instant::now(),
         progress: Progress {
@@ -146,7 +154,20 @@ struct Member {
     stdin: Option<ChildStdin>,
     id: Option<WorkerId>,
     call: Option<Call>,
+    /// Whether it was taken for dead, once it has come to its end in good order.
+    ended: Option<bool>,
     failed: Option<SuperviseError>,
+}
+
+/// Who ended a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guilt {
+    /// The plugin, by what it did.
+    Plugin,
+    /// Somebody killed it, perhaps the system for want of memory, which may be the plugin's doing.
+    Killer,
+    /// Not the plugin.
+    Nobody,
 }
 
 /// A call of the plugin that has not returned.
@@ -164,6 +185,7 @@ struct Crew<'a, C> {
     workers: Vec<Member>,
     started: usize,
     deaths: u32,
+    ticks: u32,
     lost: u32,
     begun: Instant,
     progress: Progress,
@@ -181,20 +203,25 @@ impl<C: Fn() -> Command> Crew<'_, C> {
             self.start()?;
         }
         let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last = Instant::now();
         while !self.workers.is_empty() {
             tokio::select! {
                 () = stop.stopped() => return Ok(()),
-                Some((number, event)) = told.recv() => match event {
-                    Some(event) => self.hear(number, event),
-                    None => self.ended(number).await?,
-                },
+                Some((number, event)) = told.recv() => self.hear(number, event).await?,
                 _ = tick.tick() => {
+                    // What was said before the clock went on comes first.
+                    while let Ok((number, event)) = told.try_recv() {
+                        self.hear(number, event).await?;
+                    }
+                    self.allow_for(last.elapsed());
+                    last = Instant::now();
                     self.end_hanging().await?;
-                    self.tell(progress);
+                    self.tell(progress).await;
                 }
             }
         }
-        self.tell(progress);
+        self.tell(progress).await;
         Ok(())
     }
 
@@ -207,12 +234,16 @@ impl<C: Fn() -> Command> Crew<'_, C> {
         self.started += 1;
         let number = self.started;
         tokio::spawn(listen(number, stdout, self.sender.clone()));
-        self.workers.push(Member { number, child, stdin, id: None, call: None, failed: None });
+        self.workers.push(Member { number, child, stdin, id: None, call: None, ended: None, failed: None });
         Ok(())
     }
 
-    fn hear(&mut self, number: usize, event: Event) {
-        let Some(member) = self.workers.iter_mut().find(|member| member.number == number) else { return };
+    /// Takes note of what a worker says; of nothing, when it has closed its standard output.
+    async fn hear(&mut self, number: usize, event: Option<Event>) -> Result<(), SuperviseError> {
+        let Some(event) = event else { return self.ended(number).await };
+        let Some(member) = self.workers.iter_mut().find(|member| member.number == number) else {
+            return Ok(());
+        };
         match event {
             Event::Entered { worker } => member.id = Some(WorkerId { job: self.job.id, worker }),
             Event::Called { chunk, record } => {
@@ -231,7 +262,20 @@ impl<C: Fn() -> Command> Crew<'_, C> {
                 self.progress.predict_s += predict;
                 self.progress.write_s += write;
             }
+            Event::Ended { lost } => member.ended = Some(lost),
             Event::Failed { message, hint } => member.failed = Some(SuperviseError::Worker { message, hint }),
+        }
+        Ok(())
+    }
+
+    /// Time in which this process did not get to look, because it was suspended or waited for the database, is not the
+    /// plugins'.
+    fn allow_for(&mut self, since_last: Duration) {
+        let late = since_last.saturating_sub(TICK);
+        if late > LATE_MAX {
+            for call in self.workers.iter_mut().filter_map(|member| member.call.as_mut()) {
+                call.since += late;
+            }
         }
     }
 
@@ -249,7 +293,7 @@ impl<C: Fn() -> Command> Crew<'_, C> {
         while let Some(place) = self.workers.iter().position(hangs) {
             let member = self.workers.swap_remove(place);
             let reason = format!("the plugin did not answer within {}", format_duration(self.job.timeout));
-            self.bury(member, &reason, true).await?;
+            self.bury(member, &reason, Guilt::Plugin).await?;
             self.start()?;
         }
         Ok(())
@@ -257,45 +301,61 @@ impl<C: Fn() -> Command> Crew<'_, C> {
 
     /// A worker has closed its standard output: it has come to its end, or died.
     async fn ended(&mut self, number: usize) -> Result<(), SuperviseError> {
-        let Some(place) = self.workers.iter().position(|member| member.number == number) else { return Ok(()) };
+        let Some(place) = self.workers.iter().position(|member| member.number == number) else {
+            return Ok(());
+        };
         let mut member = self.workers.swap_remove(place);
-        let status = member.child.wait().await.map_err(SuperviseError::Start)?;
+        // A process that has closed its standard output and goes on is of no use.
+        let status = match tokio::time::timeout(STOP_GRACE, member.child.wait()).await {
+            Ok(status) => Some(status.map_err(SuperviseError::Start)?),
+            Err(_) => None,
+        };
         if let Some(failed) = member.failed.take() {
+            if let Some(id) = &member.id {
+                self.store.end_worker(id).await.map_err(ScoreError::from)?;
+            }
             return Err(failed);
         }
-        if status.success() {
-            return Ok(());
-        }
-        let how = describe(status);
-        let guilty = !is_killed(status);
+        let (how, guilt) = match (member.ended, status) {
+            (Some(false), _) => return Ok(()),
+            (Some(true), _) => ("was taken for dead".to_owned(), Guilt::Nobody),
+            (None, Some(status)) => (describe(status), guilt(status)),
+            (None, None) => ("closed its standard output".to_owned(), Guilt::Plugin),
+        };
         // What a call has done is limited by how often its chunk is tried.
-        if !guilty || member.call.is_none() {
+        if guilt != Guilt::Plugin || member.call.is_none() {
             self.deaths += 1;
         }
-        if self.deaths >= DEATHS_MAX {
-            return Err(SuperviseError::Deaths { how });
+        self.bury(member, &format!("the process of the plugin {how}"), guilt).await?;
+        match self.deaths {
+            DEATHS_MAX.. => Err(SuperviseError::Deaths { how }),
+            _ => self.start(),
         }
-        self.bury(member, &format!("the process of the plugin {how}"), guilty).await?;
-        self.start()
     }
 
-    /// Gives back what a worker leaves. `guilty`: the plugin ended it, and not somebody from outside.
-    async fn bury(&mut self, mut member: Member, reason: &str, guilty: bool) -> Result<(), SuperviseError> {
+    /// Gives back what a worker leaves, with what is known of why it ended.
+    async fn bury(&mut self, mut member: Member, reason: &str, guilt: Guilt) -> Result<(), SuperviseError> {
         // It may have ended already.
         let _ = member.child.kill().await;
-        if let (Some(id), Some(call)) = (&member.id, member.call) {
-            let blame = match call.record {
-                Some(record_id) if guilty => Blame::Record(Poison { record_id, reason: reason.to_owned() }),
-                _ => Blame::Chunk { problem: reason.to_owned() },
+        if let (Some(id), Some(call)) = (&member.id, member.call)
+            && guilt != Guilt::Nobody
+        {
+            let problem = reason.to_owned();
+            let blame = match (call.record, guilt) {
+                (Some(record_id), Guilt::Plugin) => Blame::Record(Poison { record_id, reason: problem }),
+                (Some(record_id), _) => Blame::Killed(Poison { record_id, reason: problem }),
+                (None, _) => Blame::Chunk { problem },
             };
             self.store.fail_chunk(id, call.chunk, &blame).await.map_err(ScoreError::from)?;
             if let Blame::Record(_) = blame {
                 self.lost += 1;
             }
         }
-        match &member.id {
-            Some(id) => self.store.end_worker(id).await.map_err(ScoreError::from)?,
-            None => end_gone_workers(self.store, self.job.id).await?,
+        match (&member.id, guilt) {
+            // Its other chunks are as good as ever.
+            (Some(id), Guilt::Plugin) => self.store.end_worker(id).await.map_err(ScoreError::from)?,
+            (Some(id), _) => self.store.bury_worker(id).await.map_err(ScoreError::from)?,
+            (None, _) => end_gone_workers(self.store, self.job.id).await?,
         }
         match self.lost < LOST_MAX {
             true => Ok(()),
@@ -321,24 +381,35 @@ impl<C: Fn() -> Command> Crew<'_, C> {
         }
     }
 
-    fn tell(&mut self, progress: &mut impl FnMut(&Progress)) {
+    async fn tell(&mut self, progress: &mut impl FnMut(&Progress)) {
+        self.ticks += 1;
+        // Others may work on the job, too. Should the database be busy, what was told last still holds.
+        if self.ticks % OTHERS_EVERY_TICKS == 0
+            && let Ok(Some(job)) = self.store.job(self.job.id).await
+        {
+            self.progress.predicted = self.progress.predicted.max(job.predicted);
+            self.progress.rejected = self.progress.rejected.max(job.rejected);
+        }
         let told = &mut self.progress;
         told.seconds = self.begun.elapsed().as_secs_f64();
         let done = told.predicted + told.rejected;
-        let own = done.saturating_sub(self.job.predicted + self.job.rejected);
-        told.records_per_s = own as f64 / told.seconds.max(f64::MIN_POSITIVE);
+        let since = done.saturating_sub(self.job.predicted + self.job.rejected);
+        told.records_per_s = since as f64 / told.seconds.max(f64::MIN_POSITIVE);
         let left = told.records.saturating_sub(done) as f64;
-        told.left_s = (own > 0).then(|| left / told.records_per_s);
+        told.left_s = (since > 0).then(|| left / told.records_per_s);
         progress(told);
     }
 }
 
 /// Passes on what a worker says; `None` when it has closed its standard output.
 async fn listen(number: usize, stdout: ChildStdout, sender: mpsc::UnboundedSender<(usize, Option<Event>)>) {
-    let mut lines = BufReader::new(stdout).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        // A plugin may print what it likes.
-        let Ok(event) = serde_json::from_str(&line) else { continue };
+    let mut stdout = BufReader::new(stdout);
+    let mut line = Vec::new();
+    while stdout.read_until(b'\n', &mut line).await.is_ok_and(|bytes| bytes > 0) {
+        // A plugin may print what it likes, too.
+        let event = serde_json::from_slice(&line).ok();
+        line.clear();
+        let Some(event) = event else { continue };
         if sender.send((number, Some(event))).is_err() {
             return;
         }
@@ -371,16 +442,18 @@ fn signal_name(signal: i32) -> &'static str {
     }
 }
 
-/// Whether somebody, perhaps the system for want of memory, killed the process: no call does that to its own.
-fn is_killed(status: ExitStatus) -> bool {
-    /// `SIGKILL`, the same number on every Unix.
+/// Who ended a process that ended so. A signal that no call sends to its own process came from somebody else.
+fn guilt(status: ExitStatus) -> Guilt {
     #[cfg(unix)]
-    const KILL: i32 = 9;
-    #[cfg(unix)]
-    return std::os::unix::process::ExitStatusExt::signal(&status) == Some(KILL);
-    #[cfg(not(unix))]
-    return {
-        let _ = status;
-        false
-    };
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return match signal {
+            // Illegal instruction, trap, abort, bus error, arithmetic error, segmentation fault, bad system call.
+            4..=8 | 11 | 31 => Guilt::Plugin,
+            9 => Guilt::Killer,
+            _ => Guilt::Nobody,
+        };
+    }
+    // A plugin has no business to end the process, with whatever code.
+    let _ = status;
+    Guilt::Plugin
 }

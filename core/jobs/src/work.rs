@@ -48,7 +48,9 @@ pub enum WorkError {
     #[error(transparent)]
     Reload(#[from] ReloadError),
     /// Another ONNX Runtime would answer a part of the job.
-    #[error("job {job} was begun with ONNX Runtime {begun}, and this is {found}; go on with the one it was begun with, or cancel it")]
+    #[error(
+        "job {job} was begun with ONNX Runtime {begun}, and this is {found}; go on with the one it was begun with, or cancel it"
+    )]
     Runtime {
         /// The job.
         job: i64,
@@ -67,6 +69,15 @@ impl WorkError {
             Self::Reload(_) | Self::Runtime { .. } => None,
         }
     }
+}
+
+/// How a worker came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worked {
+    /// There was nothing left for it, or it was told to stop.
+    Ended,
+    /// Others took it for dead, and its chunks away: the machine slept, or was very busy. Another worker can go on.
+    Lost,
 }
 
 /// Tells somebody to stop, once and for all.
@@ -104,7 +115,7 @@ pub async fn work(
     job: i64,
     stop: &Stop,
     tell: impl Fn(Event) + Send + Sync + 'static,
-) -> Result<(), WorkError> {
+) -> Result<Worked, WorkError> {
     let job = find(store, job).await?;
     let run = store.run(job.run_id).await.map_err(ScoreError::from)?.expect("a job refers to its run");
     let found = runtime.version().to_string();
@@ -122,13 +133,15 @@ pub async fn work(
         stop: stop.clone(),
         times: Arc::default(),
         failure: Arc::default(),
+        lost: Arc::default(),
         tell: Arc::new(tell),
     };
     let worked = worker.run(&job, &run).await;
     // Should this fail too, the first error says why; others find out that this process is gone.
     let ended = worker.end().await;
     worked?;
-    Ok(ended?)
+    ended?;
+    Ok(if worker.lost.load(Ordering::SeqCst) { Worked::Lost } else { Worked::Ended })
 }
 
 #[derive(Clone)]
@@ -139,6 +152,8 @@ struct Worker {
     stop: Stop,
     /// Where the time went that no heartbeat has told yet.
     times: Arc<Mutex<StageTimes>>,
+    /// Whether others took it for dead.
+    lost: Arc<AtomicBool>,
     /// What went wrong first.
     failure: Arc<Mutex<Option<ScoreError>>>,
     tell: Arc<dyn Fn(Event) + Send + Sync>,
@@ -186,7 +201,11 @@ impl Worker {
 
     /// Notes how a stage ended. The first failure counts, since others may come of it, and it stops the other stages.
     fn note(&self, ended: Result<(), ScoreError>) {
-        if let Err(failure) = ended {
+        // A plugin that stops when it is asked to has not failed.
+        let obeyed = |failure: &ScoreError| failure.is_cancelled() && self.stop.is_stopped();
+        if let Err(failure) = ended
+            && !obeyed(&failure)
+        {
             self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
             self.stop.stop();
         }
@@ -240,7 +259,11 @@ impl Worker {
                         () = self.stop.stopped() => break,
                     }
                 }
-                Claim::Stop(_) | Claim::Lost => break,
+                Claim::Lost => {
+                    self.give_up();
+                    break;
+                }
+                Claim::Stop(_) => break,
             }
         }
         Ok(())
@@ -298,7 +321,7 @@ impl Worker {
             scored.rejects.sort_unstable_by_key(|reject| reject.record_id);
             let Scored { predictions, rejects } = &scored;
             if !self.store.complete_chunk(&self.id, number, predictions, rejects).await? {
-                self.stop.stop();
+                self.give_up();
                 break;
             }
             let write = start.elapsed();
@@ -318,6 +341,12 @@ impl Worker {
             });
         }
         Ok(())
+    }
+
+    /// Stops, since others took this worker for dead.
+    fn give_up(&self) {
+        self.lost.store(true, Ordering::SeqCst);
+        self.stop.stop();
     }
 
     /// Tells the database that this worker is alive, and where its time went; whether others take it for alive, too.
@@ -340,7 +369,9 @@ impl Worker {
             // A database that cannot be read or written is the matter of the other stages.
             let alive = turn % HEARTBEAT_TURNS != 0 || self.heartbeat().await.unwrap_or(true);
             let state = self.store.job_state(self.id.job).await.ok().flatten();
-            if !alive || state.is_some_and(|state| !is_wanted(state)) {
+            if !alive {
+                self.give_up();
+            } else if state.is_some_and(|state| !is_wanted(state)) {
                 self.stop.stop();
             }
         }

@@ -223,6 +223,10 @@ impl Store {
             .bind(earlier.id)
             .execute(&mut *transaction)
             .await?;
+            let challenger = current(&mut transaction, domain, Role::Challenger).await?;
+            if are_same(&mut transaction, id, challenger).await? {
+                insert(&mut transaction, domain, Role::Challenger, WITHDRAW, None, author).await?;
+            }
             let deployment = read(&mut transaction, id).await?;
             transaction.commit().await?;
             Ok(deployment)
@@ -300,7 +304,11 @@ async fn insert(
 }
 
 /// The row of the log that holds, if it names somebody.
-async fn current(connection: &mut SqliteConnection, domain: &str, role: Role) -> Result<Option<i64>, sqlx::Error> {
+async fn current(
+    connection: &mut SqliteConnection,
+    domain: &str,
+    role: Role,
+) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT id FROM (SELECT id, plugin_version_id FROM deployment WHERE domain = ? AND role = ?
                          ORDER BY id DESC LIMIT 1)
@@ -342,8 +350,7 @@ async fn are_same(
     other: Option<i64>,
 ) -> Result<bool, sqlx::Error> {
     let Some(other) = other else { return Ok(false) };
-    const MODELS: &str =
-        "(SELECT json_group_array(model_id) FROM (SELECT model_id FROM deployment_model WHERE deployment_id = ";
+    const MODELS: &str = "(SELECT json_group_array(model_id) FROM (SELECT model_id FROM deployment_model WHERE deployment_id = ";
     sqlx::query_scalar(AssertSqlSafe(format!(
         "SELECT one.plugin_version_id = other.plugin_version_id AND one.config = other.config
              AND {MODELS} one.id ORDER BY model_id)) = {MODELS} other.id ORDER BY model_id))

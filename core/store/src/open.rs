@@ -332,7 +332,16 @@ impl Store {
     ///
     /// **Invariant:** a transaction is begun by [`begin`] alone, which sets how durable it is.
     pub(crate) async fn writer(&self) -> MutexGuard<'_, SqliteConnection> {
-        self.inner.writer.lock().await
+        let mut writer = self.inner.writer.lock().await;
+        // A transaction that was dropped is undone before the next statement. One whose commit failed, for want of space, SQLite
+        // has undone by itself, and then undoing it fails: sqlx would believe for ever that it is within a transaction.
+        if writer.is_in_transaction()
+            && (writer.ping().await.is_err() || writer.is_in_transaction())
+            && let Ok(another) = self.inner.options.connect().await
+        {
+            *writer = another;
+        }
+        writer
     }
 
     /// Connections for reading, each with a view of the last committed state.
@@ -362,7 +371,9 @@ pub(crate) async fn begin(
 /// do so row by row takes a third of the time.
 ///
 /// **Invariant:** whoever begins it looks them up together, within it, and undoes it if one is missing.
-pub(crate) async fn begin_bulk(writer: &mut SqliteConnection) -> Result<Transaction<'_, Sqlite>, sqlx::Error> {
+pub(crate) async fn begin_bulk(
+    writer: &mut SqliteConnection,
+) -> Result<Transaction<'_, Sqlite>, sqlx::Error> {
     begin_with(writer, Durability::Normal, References::Unchecked).await
 }
 
@@ -377,7 +388,9 @@ async fn begin_with(
         (Durability::Full, References::Checked) => "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL",
         (Durability::Normal, References::Checked) => "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL",
         (Durability::Full, References::Unchecked) => "PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL",
-        (Durability::Normal, References::Unchecked) => "PRAGMA foreign_keys = OFF; PRAGMA synchronous = NORMAL",
+        (Durability::Normal, References::Unchecked) => {
+            "PRAGMA foreign_keys = OFF; PRAGMA synchronous = NORMAL"
+        }
     };
     sqlx::query(settings).execute(&mut *writer).await?;
     writer.begin_with("BEGIN IMMEDIATE").await

@@ -24,7 +24,11 @@ fn done(workshop: &Workshop, arguments: &[&str]) -> Finished {
 fn workshop() -> (Workshop, String) {
     let workshop = Workshop::default();
     workshop.install_fraud();
-    fraud(&workshop, &["simulate", "--customers", "40", "--terminals", "80", "--days", "20", "--seed", "3"], "");
+    fraud(
+        &workshop,
+        &["simulate", "--customers", "40", "--terminals", "80", "--days", "20", "--seed", "3"],
+        "",
+    );
     (workshop, format!("network={OTHER}"))
 }
 
@@ -45,7 +49,8 @@ fn the_champion_answers_and_the_challenger_is_only_stored() {
     let answer = fraud(&workshop, &["score", "-", "--json"], &transaction(2)).json();
     let record = answer["record"].to_string();
     let shown = done(&workshop, &["prediction", "show", &record, "--json"]).json();
-    let scores: Vec<&Value> = shown["predictions"].as_array().unwrap().iter().map(|one| &one["score"]).collect();
+    let scores: Vec<&Value> =
+        shown["predictions"].as_array().unwrap().iter().map(|one| &one["score"]).collect();
     assert_eq!(scores.len(), 2);
     assert!(scores.contains(&&answer["score"]) && scores[0] != scores[1], "{scores:?}");
     // The second customer transaction has the first in its past, so the answers need not be equal; the model is the same.
@@ -54,12 +59,14 @@ fn the_champion_answers_and_the_challenger_is_only_stored() {
     // In a batch: two jobs, of which one is a shadow, and the export has the champion's scores.
     fraud(&workshop, &["score"], "");
     let jobs = fraud(&workshop, &["batch", "list", "--json"], "").json();
-    let shadows: Vec<bool> = jobs.as_array().unwrap().iter().map(|job| job["shadow"].as_bool().unwrap()).collect();
+    let shadows: Vec<bool> =
+        jobs.as_array().unwrap().iter().map(|job| job["shadow"].as_bool().unwrap()).collect();
     assert_eq!(shadows, [true, false]);
     let (champion, challenger) = (jobs[1]["run"].to_string(), jobs[0]["run"].to_string());
     let export = |name: &str, run: Option<&str>| {
         let path = workshop.path(name);
-        let mut arguments = vec!["record", "export", path.to_str().unwrap(), "--domain", "fraud", "--to", "2018-04-20"];
+        let mut arguments =
+            vec!["record", "export", path.to_str().unwrap(), "--domain", "fraud", "--to", "2018-04-20"];
         arguments.extend(run.into_iter().flat_map(|run| ["--run", run]));
         done(&workshop, &arguments);
         std::fs::read_to_string(path).unwrap()
@@ -104,7 +111,8 @@ fn two_models_are_compared_on_what_both_scored() {
     let (workshop, other) = workshop();
     fraud(&workshop, &["score"], "");
     fraud(&workshop, &["batch", "create", "--from", "2018-04-10", "--model", &other, "--run"], "");
-    let compared = fraud(&workshop, &["batch", "compare", "1", "2", "--label", "fraud", "--moved", "5", "--json"], "");
+    let compared =
+        fraud(&workshop, &["batch", "compare", "1", "2", "--label", "fraud", "--moved", "5", "--json"], "");
     let report = compared.json();
     let comparison = &report["comparison"];
     assert_eq!(report["only_new"], 0);

@@ -16,7 +16,8 @@ pub(super) async fn run(place: &Place, output: Output, command: &Model) -> Resul
         Model::Challenge { plugin } => give(place, output, plugin, Role::Challenger).await,
         Model::Rollback { domain } => {
             let store = place.open().await?;
-            let champion = store.roll_back(domain, &Program::author()).await.map_err(|error| undeployed(&error))?;
+            let champion =
+                store.roll_back(domain, &Program::author()).await.map_err(|error| undeployed(&error))?;
             tell(output, domain, Role::Champion, &champion);
             Ok(exit::DONE)
         }
@@ -119,9 +120,7 @@ async fn give(place: &Place, output: Output, wanted: &Deployed, role: Role) -> R
     let plugin = place.plugin(&runtime, &wanted.plugin, model)?;
     let store = place.create_or_open().await?;
     let program = Program::new("foretell", env!("CARGO_PKG_VERSION"), &runtime);
-    deploy(&store, &plugin, &program, role)
-        .await
-        .map_err(|error| Failure::new(&error).hint(error.hint()))?;
+    deploy(&store, &plugin, &program, role).await.map_err(|error| Failure::new(&error).hint(error.hint()))?;
     let domain = &plugin.manifest().plugin.domain;
     if let Some(deployment) = store.deployed(domain, role).await.map_err(unread)? {
         tell(output, domain, role, &deployment);

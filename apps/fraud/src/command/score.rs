@@ -1,10 +1,11 @@
 //! `foretell-fraud score`
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use foretell_jobs::{Answer, JobOptions, ScoreError, answer};
-use foretell_store::deployment::Role;
 use foretell_runtime::plugin::Plugin;
+use foretell_store::deployment::Role;
 use foretell_store::import::JsonReader;
 use foretell_store::open::Store;
 use foretell_store::record::{Appender, NewRecord, Outcome, Reject, SourceInfo, SourceKind};
@@ -31,7 +32,7 @@ pub(super) async fn run(place: &Place, output: Output, command: &arguments::Scor
             given(&store, output, &models, &lines).await
         }
         None => {
-            let store = place.open().await?;
+            let store = place.open_patiently().await?;
             let models = job::models(&app, &store, None, None, model).await?;
             let selection = Selection {
                 from: super::time(command.from.as_deref())?,
@@ -70,10 +71,11 @@ async fn given(store: &Store, output: Output, models: &Models, text: &str) -> Re
     keep(store, &mut lines, records).await?;
     let ids: Vec<i64> = lines.iter().filter_map(|line| line.record).collect();
     if !ids.is_empty() {
-        let (run, answers) = answer(store, plugin, program, *role, &ids).await.map_err(|error| failure(&error))?;
+        let (run, answers) =
+            answer(store, plugin, program, *role, &ids).await.map_err(|error| failure(&error))?;
+        let answers: HashMap<i64, Answer> = answers.into_iter().collect();
         for line in &mut lines {
-            let found = answers.iter().find(|(id, _)| Some(*id) == line.record);
-            if let Some((_, answer)) = found {
+            if let Some(answer) = line.record.and_then(|id| answers.get(&id)) {
                 tell(line, plugin, run, answer);
             }
         }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use foretell_jobs::WORKERS_MAX;
 use foretell_store::job::{ATTEMPTS_MAX, CHUNK_RECORDS, CHUNK_RECORDS_MAX};
 use foretell_store::record::LabelValue;
-use foretell_store::selection::{Selection, SelectedLabel, Unscored};
+use foretell_store::selection::{SelectedLabel, Selection, Unscored};
 use foretell_store::time::{Micros, parse_duration, parse_time};
 
 use crate::{parse_key, parse_model};
@@ -194,7 +194,9 @@ fn parse_value(text: &str) -> LabelValue {
 
 /// `create`
 #[derive(Debug, Args)]
-#[command(after_help = "The records of a job are fixed when it is planned, whatever arrives later. Their history is that of their own time.")]
+#[command(
+    after_help = "The records of a job are fixed when it is planned, whatever arrives later. Their history is that of their own time."
+)]
 pub struct Create {
     /// What predicts.
     #[command(flatten)]
@@ -221,7 +223,9 @@ pub struct Create {
 
 /// `update`
 #[derive(Debug, Args)]
-#[command(after_help = "From a crontab, every ten minutes: */10 * * * * foretell --db /srv/foretell.db job update --plugin NAME")]
+#[command(
+    after_help = "From a crontab, every ten minutes: */10 * * * * foretell --db /srv/foretell.db job update --plugin NAME"
+)]
 pub struct Update {
     /// What predicts.
     #[command(flatten)]

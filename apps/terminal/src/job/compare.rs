@@ -48,14 +48,17 @@ fn draw(output: Output, unit: &str, report: &CompareReport) {
         ("Kolmogorov-Smirnov", format!("{:.4}", shift.kolmogorov_smirnov)),
     ]);
     if report.same.plugin && report.same.models && report.same.settings {
-        output.line("both are the same plugin, models and settings: differences come from what history could see");
+        output.line(
+            "both are the same plugin, models and settings: differences come from what history could see",
+        );
     }
     output.line("");
     output.table(
         &["share of records#", "score moved by at most#"],
-        shift.quantiles.iter().map(|quantile| {
-            vec![format_percent(quantile.share), format!("{:+.6}", quantile.difference)]
-        }),
+        shift
+            .quantiles
+            .iter()
+            .map(|quantile| vec![format_percent(quantile.share), format!("{:+.6}", quantile.difference)]),
     );
     if let Some(decisions) = decisions {
         draw_decisions(output, decisions);

@@ -1,16 +1,17 @@
 //! `create` and `update`.
 
 use foretell_jobs::{JobOptions, Program, create as plan, preview};
-use foretell_store::deployment::Role;
 use foretell_runtime::plugin::Plugin;
-use foretell_store::job::Planned;
+use foretell_store::deployment::Role;
+use foretell_store::job::{JobState, Planned};
 use foretell_store::open::Store;
 use foretell_store::selection::{Selection, Unscored};
+use foretell_store::time::format_time;
 use serde::Serialize;
 
 use super::arguments::{Create, Crew, Limits, Update};
 use super::model::{self, Models};
-use super::{App, drive, find, list, score_failure};
+use super::{App, drive, find, list, read_failure, score_failure};
 use crate::{Bar, Failure, Output, exit, format_count};
 
 /// What `--preview` says.
@@ -21,7 +22,7 @@ struct Preview {
 }
 
 pub(super) async fn create(app: &App<'_>, command: &Create) -> Result<u8, Failure> {
-    let store = app.place.open().await?;
+    let store = app.place.open_patiently().await?;
     let Models { plugin, role, program, .. } = model::load(app, &store, &command.model).await?;
     let role = if command.shadow { Role::Challenger } else { role };
     let options = options(command.which.selection(), &command.limits, role);
@@ -70,7 +71,7 @@ pub(super) async fn create(app: &App<'_>, command: &Create) -> Result<u8, Failur
 }
 
 pub(super) async fn update(app: &App<'_>, command: &Update) -> Result<u8, Failure> {
-    let store = app.place.open().await?;
+    let store = app.place.open_patiently().await?;
     let models = model::load(app, &store, &command.model).await?;
     let options = options(unscored(), &command.limits, models.role);
     score(app, &store, &models, &options, command.crew.workers).await
@@ -93,7 +94,9 @@ pub async fn score(
         let aside = App { output: Output::silent(), ..*app };
         match score_with(&aside, store, challenger, &models.program, &options, &crew).await {
             Ok(_) if app.output.is_json() => (),
-            Ok(_) => app.output.line(&format!("beside it, {} scored the same, for comparison", challenger.name())),
+            Ok(_) => {
+                app.output.line(&format!("beside it, {} scored the same, for comparison", challenger.name()))
+            }
             Err(failure) => tracing::warn!("the challenger {} has not scored: {failure}", challenger.name()),
         }
     }
@@ -109,12 +112,25 @@ async fn score_with(
     crew: &Crew,
 ) -> Result<u8, Failure> {
     let mut code = exit::DONE;
+    let mut finished = None;
+    // Programs get one document: that of the last job.
+    let aside = if app.output.is_json() { App { output: Output::silent(), ..*app } } else { *app };
     loop {
         match plan_job(app, store, plugin, program, options).await? {
             Planned::New(job) => return Ok(code.max(drive::job(app, store, job, crew).await?)),
-            Planned::Unfinished(job) => code = code.max(drive::go_on(app, store, job, crew).await?),
+            Planned::Unfinished(job) => {
+                if find(app, store, job).await?.state == JobState::Paused {
+                    return Err(Failure::words(format!("job {job} comes first, and is paused"))
+                        .hint(Some(format!("`{}` goes on with it", app.words(&format!("resume {job}"))))));
+                }
+                code = code.max(drive::go_on(&aside, store, job, crew).await?);
+                finished = store.job(job).await.map_err(|error| read_failure(&error))?;
+            }
             Planned::Nothing => {
-                nothing(app, plugin);
+                match finished {
+                    Some(job) => app.output.show(&list::Document::from(&job), |_| ()),
+                    None => nothing(app, plugin),
+                }
                 return Ok(code);
             }
         }
@@ -143,6 +159,16 @@ async fn plan_job(
     program: &Program,
     options: &JobOptions,
 ) -> Result<Planned, Failure> {
+    if let Selection { from: Some(from), to: Some(to), .. } = &options.selection
+        && from >= to
+    {
+        return Err(Failure::words(format!(
+            "no time is from {} on and before {}",
+            format_time(*from),
+            format_time(*to)
+        ))
+        .hint(Some("`--from` is the earlier time")));
+    }
     let bar = Bar::new("planning", app.unit, None, app.output.is_json());
     let planned = plan(store, plugin, program, options, |found| bar.set(found)).await;
     bar.finish();
@@ -159,6 +185,10 @@ struct Nothing {
 
 fn nothing(app: &App<'_>, plugin: &Plugin) {
     app.output.show(&Nothing { job: None, plugin: plugin.name(), records: 0 }, |output| {
-        output.line(&format!("nothing to do: no {} are selected that {} has to score", app.unit, plugin.name()));
+        output.line(&format!(
+            "nothing to do: no {} are selected that {} has to score",
+            app.unit,
+            plugin.name()
+        ));
     });
 }

@@ -1,8 +1,10 @@
 //! `run`, `resume`, and the worker that they start.
 
 use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use foretell_jobs::{Event, Progress, Stop, SuperviseError, resume as make_ready, supervise};
+use foretell_jobs::{Event, Progress, Stop, SuperviseError, Worked, resume as make_ready, supervise};
 use foretell_store::job::{Job, JobState};
 use foretell_store::open::Store;
 use serde::Serialize;
@@ -16,7 +18,7 @@ use crate::{Bar, Failure, exit, format_count};
 const TOLD_EVERY_TICKS: u32 = 10;
 
 pub(super) async fn run(app: &App<'_>, id: i64, crew: &Crew) -> Result<u8, Failure> {
-    let store = app.place.open().await?;
+    let store = app.place.open_patiently().await?;
     let found = find(app, &store, id).await?;
     match found.state {
         JobState::Ready => job(app, &store, id, crew).await,
@@ -29,9 +31,16 @@ pub(super) async fn run(app: &App<'_>, id: i64, crew: &Crew) -> Result<u8, Failu
 }
 
 pub(super) async fn resume(app: &App<'_>, id: i64, crew: &Crew) -> Result<u8, Failure> {
-    let store = app.place.open().await?;
+    let store = app.place.open_patiently().await?;
     find(app, &store, id).await?;
     go_on(app, &store, id, crew).await
+}
+
+/// A job that is no more.
+#[derive(Serialize)]
+struct Removed {
+    job: i64,
+    records: u64,
 }
 
 /// Makes a job ready, and works on it.
@@ -43,7 +52,9 @@ pub(super) async fn go_on(app: &App<'_>, store: &Store, id: i64, crew: &Crew) ->
         Some(found) if found.state == JobState::Done => tell_end(app, &found, &Progress::default()),
         Some(found) => job(app, store, found.id, crew).await,
         None => {
-            app.output.line(&format!("job {id} turned out to be about no {}, and was removed", app.unit));
+            app.output.show(&Removed { job: id, records: 0 }, |output| {
+                output.line(&format!("job {id} turned out to be about no {}, and was removed", app.unit));
+            });
             Ok(exit::DONE)
         }
     }
@@ -52,26 +63,32 @@ pub(super) async fn go_on(app: &App<'_>, store: &Store, id: i64, crew: &Crew) ->
 /// Works on a job that is ready, until it is done or somebody stops it.
 pub(super) async fn job(app: &App<'_>, store: &Store, id: i64, crew: &Crew) -> Result<u8, Failure> {
     let found = find(app, store, id).await?;
-    let stop = Stop::default();
-    tokio::spawn(stop_on_signal(stop.clone()));
+    let stop = interrupted();
     let bar = Bar::new("scoring", app.unit, Some(found.records), app.output.is_json());
     let mut last = Progress::default();
     let mut ticks = 0;
-    let outcome = supervise(store, &found, crew.workers, || worker(app, id), &stop, |progress| {
-        last = *progress;
-        bar.set(progress.predicted + progress.rejected);
-        bar.note(&format!(
-            "{} set aside; read {:.0} s, predicted {:.0} s, wrote {:.0} s",
-            format_count(progress.rejected),
-            progress.read_s,
-            progress.predict_s,
-            progress.write_s
-        ));
-        if app.output.is_json() && ticks % TOLD_EVERY_TICKS == 0 {
-            tell(id, progress);
-        }
-        ticks += 1;
-    })
+    let outcome = supervise(
+        store,
+        &found,
+        crew.workers,
+        || worker(app, id),
+        &stop,
+        |progress| {
+            last = *progress;
+            bar.set(progress.predicted + progress.rejected);
+            bar.note(&format!(
+                "{} set aside; read {:.0} s, predicted {:.0} s, wrote {:.0} s",
+                format_count(progress.rejected),
+                progress.read_s,
+                progress.predict_s,
+                progress.write_s
+            ));
+            if app.output.is_json() && ticks % TOLD_EVERY_TICKS == 0 {
+                tell(id, progress);
+            }
+            ticks += 1;
+        },
+    )
     .await;
     bar.finish();
     if app.output.is_json() {
@@ -83,8 +100,7 @@ pub(super) async fn job(app: &App<'_>, store: &Store, id: i64, crew: &Crew) -> R
 
 /// The command of a worker process: this program, with the same places.
 fn worker(app: &App<'_>, job: i64) -> tokio::process::Command {
-    let program = std::env::current_exe().unwrap_or_else(|_| app.program.into());
-    let mut command = tokio::process::Command::new(program);
+    let mut command = tokio::process::Command::new(this_program(app));
     command.arg("--db").arg(&app.place.db);
     if let Some(library) = &app.place.onnxruntime {
         command.arg("--onnxruntime").arg(library);
@@ -93,10 +109,19 @@ fn worker(app: &App<'_>, job: i64) -> tokio::process::Command {
     command
 }
 
+/// This program, even if another version has been put in its place meanwhile, where the system can tell.
+fn this_program(app: &App<'_>) -> PathBuf {
+    /// The running program, on Linux.
+    const ITSELF: &str = "/proc/self/exe";
+    if cfg!(target_os = "linux") && Path::new(ITSELF).exists() {
+        return ITSELF.into();
+    }
+    std::env::current_exe().unwrap_or_else(|_| app.program.into())
+}
+
 /// Does the work, and tells its events.
 pub(super) async fn work(app: &App<'_>, job: i64) -> Result<u8, Failure> {
-    let stop = Stop::default();
-    tokio::spawn(stop_on_signal(stop.clone()));
+    let stop = interrupted();
     let told = stop.clone();
     std::thread::spawn(move || {
         // Nothing is ever written to it; it ends when whoever started this process does.
@@ -112,7 +137,10 @@ pub(super) async fn work(app: &App<'_>, job: i64) -> Result<u8, Failure> {
             .map_err(|error| Failure::new(&error).hint(error.hint()))
     };
     match worked.await {
-        Ok(()) => Ok(exit::DONE),
+        Ok(worked) => {
+            event(Event::Ended { lost: worked == Worked::Lost });
+            Ok(exit::DONE)
+        }
         Err(failure) => {
             event(Event::Failed { message: failure.to_string(), hint: failure.hint_text() });
             Ok(exit::FAILED)
@@ -123,7 +151,19 @@ pub(super) async fn work(app: &App<'_>, job: i64) -> Result<u8, Failure> {
 /// Tells whoever started this process. Should nobody listen any more, standard input is closed, too.
 fn event(event: Event) {
     let line = serde_json::to_string(&event).expect("events are numbers and texts");
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    // What a plugin printed may lack the end of its line.
+    let _ = write!(std::io::stdout().lock(), "\n{line}\n");
+}
+
+/// Told to stop when somebody interrupts or ends this process; the same for everything that it does.
+fn interrupted() -> Stop {
+    static INTERRUPTED: OnceLock<Stop> = OnceLock::new();
+    let stop = INTERRUPTED.get_or_init(|| {
+        let stop = Stop::default();
+        tokio::spawn(stop_on_signal(stop.clone()));
+        stop
+    });
+    stop.clone()
 }
 
 async fn stop_on_signal(stop: Stop) {
@@ -156,7 +196,10 @@ struct Told<'p> {
     progress: &'p Progress,
 }
 
-#[expect(clippy::print_stderr, reason = "progress goes to standard error, so that standard output is the result alone")]
+#[expect(
+    clippy::print_stderr,
+    reason = "progress goes to standard error, so that standard output is the result alone"
+)]
 fn tell(job: i64, progress: &Progress) {
     let told = Told { event: "progress", job, progress };
     eprintln!("{}", serde_json::to_string(&told).expect("progress is finite numbers"));
@@ -167,7 +210,7 @@ fn tell(job: i64, progress: &Progress) {
 struct Ended {
     #[serde(flatten)]
     job: list::Document,
-    /// Predictions of this command.
+    /// Records that were predicted or set aside while this command ran.
     scored: u64,
     /// Seconds of this command.
     seconds: f64,
@@ -201,6 +244,9 @@ fn tell_end(app: &App<'_>, job: &Job, progress: &Progress) -> Result<u8, Failure
                         seconds(progress.write_s),
                     ));
                 }
+                if job.shadow {
+                    output.line("its predictions are only stored, for comparison: they answer nobody");
+                }
                 if job.rejected > 0 {
                     output.line(&format!("`foretell record rejects --run {}` says why", job.run_id));
                 }
@@ -214,12 +260,17 @@ fn tell_end(app: &App<'_>, job: &Job, progress: &Progress) -> Result<u8, Failure
             format_count(job.chunks),
             list::tally(job, app.unit)
         ))
-        .hint(Some(format!("`{}` says why; `{resume}` tries again", app.words(&format!("status {}", job.id)))))),
+        .hint(Some(format!(
+            "`{}` says why; `{resume}` tries again",
+            app.words(&format!("status {}", job.id))
+        )))),
         JobState::Cancelled => {
             Err(Failure::words(format!("job {} was cancelled: {}", job.id, list::tally(job, app.unit))))
         }
-        JobState::Paused => Err(Failure::words(format!("job {} was paused: {}", job.id, list::tally(job, app.unit)))
-            .hint(Some(format!("`{resume}` goes on")))),
+        JobState::Paused => {
+            Err(Failure::words(format!("job {} was paused: {}", job.id, list::tally(job, app.unit)))
+                .hint(Some(format!("`{resume}` goes on"))))
+        }
         JobState::Ready | JobState::Planning => {
             Err(Failure::words(format!("interrupted; job {}: {}", job.id, list::tally(job, app.unit)))
                 .hint(Some(format!("`{resume}` goes on"))))
@@ -235,4 +286,3 @@ fn supervise_failure(app: &App<'_>, job: i64, error: &SuperviseError) -> Failure
     };
     Failure::new(error).hint(Some(hint))
 }
-

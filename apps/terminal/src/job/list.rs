@@ -5,6 +5,7 @@ use std::time::Duration;
 use foretell_jobs::is_gone;
 use foretell_store::job::{ChunkProblem, Job, JobState, RunningWorker};
 use foretell_store::open::Store;
+use foretell_store::selection::Selection;
 use foretell_store::time::{Micros, SECOND, now};
 use serde::Serialize;
 
@@ -158,8 +159,7 @@ pub(super) async fn status(app: &App<'_>, id: i64, watch: bool) -> Result<u8, Fa
         .collect();
     let problems = store.chunk_problems(id, PROBLEMS_MAX).await.map_err(|error| read_failure(&error))?;
     let (rate, left) = speed(&job).unzip();
-    let status =
-        Status { job: Document::from(&job), records_per_s: rate, left_s: left, workers, problems };
+    let status = Status { job: Document::from(&job), records_per_s: rate, left_s: left, workers, problems };
     app.output.show(&status, |_| draw(app, &job, &status));
     Ok(match job.state {
         JobState::Failed => exit::FAILED,
@@ -188,7 +188,7 @@ fn draw(app: &App<'_>, job: &Job, status: &Status) {
         ("records", tally(job, app.unit)),
         ("chunks", format!("{} of {}", format_count(job.chunks_done), format_count(job.chunks))),
         ("run", job.run_id.to_string()),
-        ("selection", job.selection.clone()),
+        ("selection", selection(job)),
         ("created", Time(job.created_at).to_string()),
     ];
     if job.shadow {
@@ -238,6 +238,14 @@ fn draw(app: &App<'_>, job: &Job, status: &Status) {
     }
 }
 
+/// Which records were asked for, in words.
+fn selection(job: &Job) -> String {
+    match serde_json::from_str::<Selection>(&job.selection) {
+        Ok(selection) => selection.describe(),
+        Err(_) => job.selection.clone(),
+    }
+}
+
 /// The state in words: one that is ready may be at work, or may have been interrupted.
 fn describe(job: &Job, status: &Status) -> String {
     let at_work = status.workers.iter().any(|worker| !worker.gone);
@@ -265,7 +273,10 @@ async fn watch(app: &App<'_>, store: &Store, mut job: Job) -> Result<Job, Failur
     Ok(job)
 }
 
-#[expect(clippy::print_stderr, reason = "progress goes to standard error, so that standard output is the result alone")]
+#[expect(
+    clippy::print_stderr,
+    reason = "progress goes to standard error, so that standard output is the result alone"
+)]
 fn tell(job: &Job) {
     eprintln!("{}", serde_json::to_string(&Document::from(job)).expect("a job is numbers and texts"));
 }

@@ -8,10 +8,10 @@ mod list;
 mod model;
 mod results;
 
+use foretell_jobs::ScoreError;
 use foretell_store::fault::ReadError;
 use foretell_store::job::{Job, JobError, JobState};
 use foretell_store::open::Store;
-use foretell_jobs::ScoreError;
 
 pub use self::arguments::{Command, parse_workers};
 pub use self::create::score;

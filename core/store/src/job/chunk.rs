@@ -48,6 +48,9 @@ pub enum Blame {
         /// How the process ended.
         problem: String,
     },
+    /// The process was killed from outside, perhaps for want of memory, while it was at this record. If that happens twice in a
+    /// row at the same record, it is to blame.
+    Killed(Poison),
 }
 
 pub(super) const COLUMNS: &str =
@@ -75,9 +78,7 @@ impl Chunk {
 
 fn read_poison(row: &SqliteRow, chunk: i64) -> Result<Vec<Poison>, JobErrorKind> {
     let text: Option<&str> = row.try_get("poison")?;
-    text.map_or(Ok(Vec::new()), |text| {
-        serde_json::from_str(text).map_err(|_| JobErrorKind::Damaged(chunk))
-    })
+    text.map_or(Ok(Vec::new()), |text| serde_json::from_str(text).map_err(|_| JobErrorKind::Damaged(chunk)))
 }
 
 impl Store {
@@ -140,22 +141,22 @@ impl Store {
     }
 
     /// Gives a chunk back that could not be done. Nothing happens if the worker does not hold it any more.
-    pub async fn fail_chunk(
-        &self,
-        worker: &WorkerId,
-        number: i64,
-        blame: &Blame,
-    ) -> Result<(), JobError> {
+    pub async fn fail_chunk(&self, worker: &WorkerId, number: i64, blame: &Blame) -> Result<(), JobError> {
         self.try_fail_chunk(worker, number, blame)
             .await
             .map_err(|kind| kind.when(format!("give back chunk {number} of job {}", worker.job)))
     }
 
-    async fn try_fail_chunk(&self, worker: &WorkerId, number: i64, blame: &Blame) -> Result<(), JobErrorKind> {
+    async fn try_fail_chunk(
+        &self,
+        worker: &WorkerId,
+        number: i64,
+        blame: &Blame,
+    ) -> Result<(), JobErrorKind> {
         let mut writer = self.writer().await;
         let mut transaction = begin(&mut writer, Durability::Full).await?;
         let leased = sqlx::query(
-            "SELECT poison, attempts, attempts_max FROM job_chunk JOIN job ON job.id = job_id
+            "SELECT poison, suspect_id, attempts, attempts_max FROM job_chunk JOIN job ON job.id = job_id
              WHERE job_id = ? AND number = ? AND worker_id = ? AND job_chunk.state = 'leased'",
         )
         .bind(worker.job)
@@ -167,19 +168,29 @@ impl Store {
         let mut poison = read_poison(&leased, number)?;
         let (mut attempts, attempts_max): (i64, i64) =
             (leased.try_get("attempts")?, leased.try_get("attempts_max")?);
+        let suspect: Option<i64> = leased.try_get("suspect_id")?;
         let problem = match blame {
             Blame::Record(record) => {
                 poison.push(record.clone());
                 &record.reason
             }
-            Blame::Chunk { problem } => {
+            Blame::Killed(record) if suspect == Some(record.record_id) => {
+                poison.push(record.clone());
+                &record.reason
+            }
+            Blame::Killed(Poison { reason: problem, .. }) | Blame::Chunk { problem } => {
                 attempts += 1;
                 problem
             }
         };
+        let suspect = match blame {
+            Blame::Killed(record) => Some(record.record_id),
+            Blame::Record(_) | Blame::Chunk { .. } => None,
+        };
         let poison = serde_json::to_string(&poison).expect("numbers and texts are JSON");
         sqlx::query(
-            "UPDATE job_chunk SET state = ?3, worker_id = NULL, careful = 1, poison = ?4, attempts = ?5, problem = ?6
+            "UPDATE job_chunk SET state = ?3, worker_id = NULL, careful = 1, poison = ?4, attempts = ?5, problem = ?6,
+                 suspect_id = ?7
              WHERE job_id = ?1 AND number = ?2",
         )
         .bind(worker.job)
@@ -188,6 +199,7 @@ impl Store {
         .bind(poison)
         .bind(attempts)
         .bind(problem)
+        .bind(suspect)
         .execute(&mut *transaction)
         .await?;
         settle(&mut transaction, worker.job).await?;

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::chunk::{COLUMNS, Chunk};
-use super::worker::{end_worker, state};
+use super::worker::{Held, end_worker, state};
 use super::{JobError, JobErrorKind, JobState, LEASE_MICROS, WorkerId};
 use crate::open::{Durability, Store, begin};
 use crate::time::now;
@@ -40,19 +40,23 @@ impl Store {
             JobState::Ready => (),
             state => return Ok(Claim::Stop(state)),
         }
-        let alive: bool =
-            sqlx::query_scalar("SELECT ended_at IS NULL FROM job_worker WHERE id = ?")
-                .bind(worker.worker)
-                .fetch_one(&mut *transaction)
-                .await?;
-        if !alive {
+        // Who asks is alive.
+        let alive = sqlx::query("UPDATE job_worker SET seen_at = ? WHERE id = ? AND ended_at IS NULL")
+            .bind(now())
+            .bind(worker.worker)
+            .execute(&mut *transaction)
+            .await?;
+        if alive.rows_affected() == 0 {
             return Ok(Claim::Lost);
         }
         let mut number = choose(&mut transaction, worker.job, last).await?;
         if number.is_none() && end_silent_workers(&mut transaction, worker.job).await? {
             number = choose(&mut transaction, worker.job, last).await?;
         }
-        let Some(number) = number else { return Ok(Claim::Wait) };
+        let Some(number) = number else {
+            transaction.commit().await?;
+            return Ok(Claim::Wait);
+        };
         let row = sqlx::query(AssertSqlSafe(format!(
             "UPDATE job_chunk SET state = 'leased', worker_id = ?3 WHERE job_id = ?1 AND number = ?2
              RETURNING {COLUMNS}, (SELECT run_id FROM job WHERE id = ?1) AS run_id"
@@ -69,7 +73,11 @@ impl Store {
     }
 }
 
-async fn choose(connection: &mut SqliteConnection, job: i64, last: Option<i64>) -> Result<Option<i64>, sqlx::Error> {
+async fn choose(
+    connection: &mut SqliteConnection,
+    job: i64,
+    last: Option<i64>,
+) -> Result<Option<i64>, sqlx::Error> {
     let next: Option<i64> = sqlx::query_scalar(
         "SELECT number FROM job_chunk WHERE job_id = ? AND number = ? + 1 AND state = 'free' AND careful = 0",
     )
@@ -86,11 +94,12 @@ async fn choose(connection: &mut SqliteConnection, job: i64, last: Option<i64>) 
     .bind(job)
     .fetch_all(&mut *connection)
     .await?;
-    let leased: Vec<i64> =
-        sqlx::query_scalar("SELECT number FROM job_chunk WHERE job_id = ? AND state = 'leased' ORDER BY number")
-            .bind(job)
-            .fetch_all(&mut *connection)
-            .await?;
+    let leased: Vec<i64> = sqlx::query_scalar(
+        "SELECT number FROM job_chunk WHERE job_id = ? AND state = 'leased' ORDER BY number",
+    )
+    .bind(job)
+    .fetch_all(&mut *connection)
+    .await?;
     if let Some(number) = start(&free, &leased) {
         return Ok(Some(number));
     }
@@ -112,7 +121,7 @@ async fn end_silent_workers(connection: &mut SqliteConnection, job: i64) -> Resu
             .fetch_all(&mut *connection)
             .await?;
     for worker in &silent {
-        end_worker(&mut *connection, *worker).await?;
+        end_worker(&mut *connection, *worker, Held::Lost).await?;
     }
     Ok(!silent.is_empty())
 }

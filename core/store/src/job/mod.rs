@@ -56,8 +56,9 @@
 //!
 //! # Who is alive
 //!
-//! A worker says that it is alive by [`Store::heartbeat`]; after [`LEASE`] without one it is taken for dead. The store knows no
-//! processes: whoever can see that a process has ended says so with [`Store::end_worker`], and its chunks are free at once.
+//! A worker says that it is alive by [`Store::heartbeat`]. One that has not done so for [`LEASE`] is taken for dead as soon as
+//! another one finds nothing else to do. The store knows no processes: whoever can see that a process has ended says so with
+//! [`Store::bury_worker`], and its chunks are free at once.
 
 mod chunk;
 mod claim;
@@ -87,8 +88,11 @@ pub const CHUNK_RECORDS: u32 = 8_192;
 pub const CHUNK_RECORDS_MAX: u32 = 65_536;
 /// How often a chunk is tried, unless a job says otherwise.
 pub const ATTEMPTS_MAX: u32 = 3;
-/// How long the plugin may take for one chunk, unless a job says otherwise.
+/// How long the plugin may take for one call, unless a job says otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How often a worker may be gone with a chunk in its hands, and nobody knows why, before the chunk is done with care.
+pub const LOSSES_MAX: u32 = 3;
 
 /// [`LEASE`] in the unit of the database.
 const LEASE_MICROS: Micros = LEASE.as_micros() as Micros;
@@ -178,6 +182,9 @@ pub enum JobErrorKind {
     /// The number of records in a chunk is out of range.
     #[error("a chunk of {0} records was asked for; expected 1 to {CHUNK_RECORDS_MAX}")]
     ChunkRecords(u32),
+    /// The process was taken for dead while it planned, and another one plans.
+    #[error("this process was silent for too long, and another one plans it")]
+    TakenOver,
     /// Another process is planning the job.
     #[error("another process is planning it")]
     Planning,

@@ -1,6 +1,6 @@
 //! Planning: from a selection to chunks that never change.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use sqlx::SqliteConnection;
@@ -8,7 +8,7 @@ use sqlx::SqliteConnection;
 use super::worker::{insert_worker, micros, state};
 use super::{
     ATTEMPTS_MAX, CHUNK_RECORDS, CHUNK_RECORDS_MAX, Identity, JobError, JobErrorKind, JobState, LEASE_MICROS,
-    TIMEOUT,
+    TIMEOUT, WorkerId,
 };
 use crate::lineage::{NewRun, insert_run, runs_like};
 use crate::members::Members;
@@ -18,6 +18,9 @@ use crate::time::now;
 
 /// Chunks that are written down in one transaction while a job is planned.
 const CHUNKS_TOGETHER: usize = 64;
+
+/// How often a planner says that it is alive, as far as reading a page allows.
+const ALIVE_EVERY: Duration = Duration::from_secs(5);
 
 /// The only kind of job so far: predictions for records.
 const SCORE: &str = "score";
@@ -31,7 +34,7 @@ pub struct NewJob {
     pub selection: Selection,
     /// Records of a chunk, from 1 to [`CHUNK_RECORDS_MAX`].
     pub chunk_records: u32,
-    /// How long the plugin may take for one chunk.
+    /// How long the plugin may take for one call.
     pub timeout: Duration,
     /// How often a chunk is tried.
     pub attempts_max: u32,
@@ -72,10 +75,17 @@ impl Store {
             if !(1..=CHUNK_RECORDS_MAX).contains(&new.chunk_records) {
                 return Err(JobErrorKind::ChunkRecords(new.chunk_records));
             }
-            match self.begin_job(new, planner).await? {
-                Planned::New(job) => self.plan_chunks(job, progress).await,
-                other => Ok(other),
+            let planner = match self.begin_job(new, planner).await? {
+                Begun::New(planner) => planner,
+                Begun::Unfinished(job) => return Ok(Planned::Unfinished(job)),
+            };
+            let planned = self.plan_chunks(&planner, progress).await;
+            if planned.is_err() {
+                // It cannot be planned, so it is of no use. Should removing it fail too, the first error says why, and the
+                // job is left as by a process that was killed.
+                let _ = self.remove_job(&planner).await;
             }
+            planned
         };
         plan.await.map_err(|kind| kind.when("plan a job"))
     }
@@ -88,8 +98,8 @@ impl Store {
         progress: impl FnMut(u64),
     ) -> Result<Planned, JobError> {
         let plan = async {
-            self.take_over_planning(job, planner).await?;
-            self.plan_chunks(job, progress).await
+            let planner = self.take_over_planning(job, planner).await?;
+            self.plan_chunks(&planner, progress).await
         };
         plan.await.map_err(|kind| kind.when(format!("plan job {job}")))
     }
@@ -98,22 +108,24 @@ impl Store {
     pub async fn unscored(&self, run: &NewRun) -> Result<Unscored, JobError> {
         let read = async {
             let mut reader = self.readers().acquire().await?;
-            Ok(unscored(&mut reader, run).await?)
+            let runs = runs_like(&mut reader, run).await?;
+            Ok(unscored(&mut reader, &runs).await?)
         };
         read.await.map_err(|kind: JobErrorKind| kind.when("find out what is scored"))
     }
 
     /// Stores the run and the job, unless another job has to be finished first.
-    async fn begin_job(&self, new: &NewJob, planner: &Identity) -> Result<Planned, JobErrorKind> {
+    async fn begin_job(&self, new: &NewJob, planner: &Identity) -> Result<Begun, JobErrorKind> {
         let mut writer = self.writer().await;
         let mut transaction = begin(&mut writer, Durability::Full).await?;
         let mut selection = new.selection.clone();
         let complete = is_whole_domain(&selection);
         if let Some(wanted) = &mut selection.unscored {
-            *wanted = unscored(&mut transaction, &new.run).await?;
-            if complete && let Some(job) = unfinished(&mut transaction, &wanted.runs).await? {
-                return Ok(Planned::Unfinished(job));
+            let runs = runs_like(&mut transaction, &new.run).await?;
+            if complete && let Some(job) = unfinished(&mut transaction, &runs).await? {
+                return Ok(Begun::Unfinished(job));
             }
+            *wanted = unscored(&mut transaction, &runs).await?;
         }
         let selection = serde_json::to_string(&selection).expect("texts and numbers are JSON");
         let run = NewRun { selection: selection.clone(), ..new.run.clone() };
@@ -134,12 +146,12 @@ impl Store {
         .execute(&mut *transaction)
         .await?
         .last_insert_rowid();
-        insert_worker(&mut transaction, job, planner).await?;
+        let worker = insert_worker(&mut transaction, job, planner).await?;
         transaction.commit().await?;
-        Ok(Planned::New(job))
+        Ok(Begun::New(WorkerId { job, worker }))
     }
 
-    async fn take_over_planning(&self, job: i64, planner: &Identity) -> Result<(), JobErrorKind> {
+    async fn take_over_planning(&self, job: i64, planner: &Identity) -> Result<WorkerId, JobErrorKind> {
         let mut writer = self.writer().await;
         let mut transaction = begin(&mut writer, Durability::Full).await?;
         match state(&mut transaction, job).await? {
@@ -157,24 +169,31 @@ impl Store {
             return Err(JobErrorKind::Planning);
         }
         sqlx::query("DELETE FROM job_chunk WHERE job_id = ?").bind(job).execute(&mut *transaction).await?;
-        insert_worker(&mut transaction, job, planner).await?;
-        Ok(transaction.commit().await?)
+        // Whoever planned it is taken for dead; should it not be, it finds out before it writes anything.
+        end_all(&mut transaction, job).await?;
+        let worker = insert_worker(&mut transaction, job, planner).await?;
+        transaction.commit().await?;
+        Ok(WorkerId { job, worker })
     }
 
-    async fn plan_chunks(&self, job: i64, mut progress: impl FnMut(u64)) -> Result<Planned, JobErrorKind> {
+    async fn plan_chunks(
+        &self,
+        planner: &WorkerId,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Planned, JobErrorKind> {
         let mut snapshot = self.readers().begin().await?;
         let (selection, chunk_records, id_max): (String, i64, i64) = sqlx::query_as(
             "SELECT job.selection, chunk_records, record_watermark FROM job JOIN run ON run.id = run_id WHERE job.id = ?",
         )
-        .bind(job)
+        .bind(planner.job)
         .fetch_one(&mut *snapshot)
         .await?;
-        let selection: Selection = serde_json::from_str(&selection)
-            .map_err(|error| sqlx::Error::Decode(error.into()))?;
+        let selection: Selection =
+            serde_json::from_str(&selection).map_err(|error| sqlx::Error::Decode(error.into()))?;
         let mut pages = Pages::new(&mut snapshot, &selection, id_max).await?;
         let done_before = selection.unscored.as_ref().is_some_and(|unscored| !unscored.runs.is_empty());
         let dense = is_whole_domain(&selection) && !done_before;
-        let (mut number, mut found) = (0, 0);
+        let (mut number, mut found, mut told) = (0, 0, Instant::now());
         let mut waiting = Vec::with_capacity(CHUNKS_TOGETHER);
         while let Some(page) = pages.next(&mut snapshot, chunk_records as usize).await? {
             found += page.ids.len() as u64;
@@ -183,22 +202,29 @@ impl Store {
                 false => span(&mut snapshot, &selection.domain, page.first, page.last).await?,
             };
             waiting.push((page, span));
-            if waiting.len() == CHUNKS_TOGETHER {
-                number = self.write_chunks(job, number, &waiting).await?;
+            if waiting.len() == CHUNKS_TOGETHER || told.elapsed() > ALIVE_EVERY {
+                number = self.write_chunks(planner, number, &waiting).await?;
                 waiting.clear();
+                told = Instant::now();
                 progress(found);
             }
         }
-        self.write_chunks(job, number, &waiting).await?;
+        number = self.write_chunks(planner, number, &waiting).await?;
         progress(found);
         drop(snapshot);
-        self.finish_planning(job, found).await
+        self.finish_planning(planner, number, found).await
     }
 
     /// Writes chunks down behind number `last`; returns the number of the last one. The planner shows that it is alive.
-    async fn write_chunks(&self, job: i64, mut last: i64, pages: &[(Page, u64)]) -> Result<i64, JobErrorKind> {
+    async fn write_chunks(
+        &self,
+        planner: &WorkerId,
+        mut last: i64,
+        pages: &[(Page, u64)],
+    ) -> Result<i64, JobErrorKind> {
         let mut writer = self.writer().await;
         let mut transaction = begin(&mut writer, Durability::Normal).await?;
+        check_planner(&mut transaction, planner).await?;
         for (page, span) in pages {
             last += 1;
             sqlx::query(
@@ -206,7 +232,7 @@ impl Store {
                      (job_id, number, first_time, first_id, last_time, last_id, members, records, span)
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )
-            .bind(job)
+            .bind(planner.job)
             .bind(last)
             .bind(page.first.0)
             .bind(page.first.1)
@@ -218,33 +244,35 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         }
-        sqlx::query("UPDATE job_worker SET seen_at = ? WHERE job_id = ? AND ended_at IS NULL")
-            .bind(now())
-            .bind(job)
-            .execute(&mut *transaction)
-            .await?;
         transaction.commit().await?;
         Ok(last)
     }
 
     /// Makes the job ready, or takes it back if it is about nothing.
-    async fn finish_planning(&self, job: i64, found: u64) -> Result<Planned, JobErrorKind> {
+    async fn finish_planning(
+        &self,
+        planner: &WorkerId,
+        chunks: i64,
+        records: u64,
+    ) -> Result<Planned, JobErrorKind> {
         let mut writer = self.writer().await;
         let mut transaction = begin(&mut writer, Durability::Full).await?;
-        match state(&mut transaction, job).await? {
-            JobState::Planning => (),
-            state => return Err(JobErrorKind::State { state }),
-        }
-        if found == 0 {
+        check_planner(&mut transaction, planner).await?;
+        let job = planner.job;
+        if records == 0 {
             remove(&mut transaction, job).await?;
             transaction.commit().await?;
             return Ok(Planned::Nothing);
         }
-        sqlx::query("UPDATE job_worker SET ended_at = ? WHERE job_id = ? AND ended_at IS NULL")
-            .bind(now())
-            .bind(job)
-            .execute(&mut *transaction)
-            .await?;
+        let written: (i64, i64) =
+            sqlx::query_as("SELECT count(*), sum(records) FROM job_chunk WHERE job_id = ?")
+                .bind(job)
+                .fetch_one(&mut *transaction)
+                .await?;
+        if written != (chunks, records.cast_signed()) {
+            return Err(JobErrorKind::TakenOver);
+        }
+        end_all(&mut transaction, job).await?;
         sqlx::query("UPDATE job SET state = ? WHERE id = ?")
             .bind(JobState::Ready.as_str())
             .bind(job)
@@ -253,19 +281,72 @@ impl Store {
         transaction.commit().await?;
         Ok(Planned::New(job))
     }
+
+    /// Takes back a job that could not be planned.
+    async fn remove_job(&self, planner: &WorkerId) -> Result<(), JobErrorKind> {
+        let mut writer = self.writer().await;
+        let mut transaction = begin(&mut writer, Durability::Full).await?;
+        check_planner(&mut transaction, planner).await?;
+        remove(&mut transaction, planner.job).await?;
+        Ok(transaction.commit().await?)
+    }
 }
 
-/// The runs that predicted the same way, and the id up to which they left nothing out.
-async fn unscored(connection: &mut SqliteConnection, run: &NewRun) -> Result<Unscored, sqlx::Error> {
-    let runs = runs_like(connection, run).await?;
+/// What came of beginning a job.
+enum Begun {
+    /// A new one, planned by this worker.
+    New(WorkerId),
+    /// Another one has to be finished first.
+    Unfinished(i64),
+}
+
+/// **Invariant:** only the planner of a job writes its chunks. One that was taken for dead, or whose job was cancelled, stops.
+async fn check_planner(connection: &mut SqliteConnection, planner: &WorkerId) -> Result<(), JobErrorKind> {
+    match state(connection, planner.job).await? {
+        JobState::Planning => (),
+        state => return Err(JobErrorKind::State { state }),
+    }
+    let alive = sqlx::query("UPDATE job_worker SET seen_at = ? WHERE id = ? AND ended_at IS NULL")
+        .bind(now())
+        .bind(planner.worker)
+        .execute(connection)
+        .await?;
+    match alive.rows_affected() {
+        0 => Err(JobErrorKind::TakenOver),
+        _ => Ok(()),
+    }
+}
+
+/// Ends all who plan a job.
+async fn end_all(connection: &mut SqliteConnection, job: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE job_worker SET ended_at = ? WHERE job_id = ? AND ended_at IS NULL")
+        .bind(now())
+        .bind(job)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Up to which record these runs left nothing out, and which of them may have done something beyond it.
+async fn unscored(connection: &mut SqliteConnection, runs: &[i64]) -> Result<Unscored, sqlx::Error> {
+    let runs = Value::from(runs.to_vec()).to_string();
     let after: Option<i64> = sqlx::query_scalar(
         "SELECT max(record_watermark) FROM run JOIN job ON job.run_id = run.id
          WHERE job.complete = 1 AND job.state = 'done' AND run.id IN (SELECT value FROM json_each(?))",
     )
-    .bind(Value::from(runs.clone()).to_string())
-    .fetch_one(connection)
+    .bind(&runs)
+    .fetch_one(&mut *connection)
     .await?;
-    Ok(Unscored { runs, after: after.unwrap_or(0) })
+    let after = after.unwrap_or(0);
+    // No run has scored a record that was stored after it began.
+    let runs = sqlx::query_scalar(
+        "SELECT id FROM run WHERE record_watermark > ? AND id IN (SELECT value FROM json_each(?)) ORDER BY id DESC",
+    )
+    .bind(after)
+    .bind(runs)
+    .fetch_all(connection)
+    .await?;
+    Ok(Unscored { runs, after })
 }
 
 /// Whether nothing but the domain, and what is scored, decides about a record.
@@ -286,11 +367,14 @@ async fn unfinished(connection: &mut SqliteConnection, runs: &[i64]) -> Result<O
     .await
 }
 
-/// Removes a job that never had a chunk, and its run.
+/// Removes a job of which nothing was done, and its run.
 async fn remove(connection: &mut SqliteConnection, job: i64) -> Result<(), sqlx::Error> {
-    let run_id: i64 =
-        sqlx::query_scalar("SELECT run_id FROM job WHERE id = ?").bind(job).fetch_one(&mut *connection).await?;
+    let run_id: i64 = sqlx::query_scalar("SELECT run_id FROM job WHERE id = ?")
+        .bind(job)
+        .fetch_one(&mut *connection)
+        .await?;
     for (statement, id) in [
+        ("DELETE FROM job_chunk WHERE job_id = ?", job),
         ("DELETE FROM job_worker WHERE job_id = ?", job),
         ("DELETE FROM job WHERE id = ?", job),
         ("DELETE FROM run_model WHERE run_id = ?", run_id),

@@ -30,7 +30,7 @@ pub struct Job {
     pub selection: String,
     /// Records of a chunk.
     pub chunk_records: i64,
-    /// Microseconds that the plugin may take for one chunk.
+    /// Microseconds that the plugin may take for one call.
     pub timeout: Micros,
     /// How often a chunk is tried.
     pub attempts_max: i64,
@@ -99,7 +99,8 @@ impl FromRow<'_, SqliteRow> for Job {
 }
 
 /// The view that people watch, and what a program wants besides.
-const JOBS: &str = "SELECT job_progress.*, run.shadow, job.selection, job.chunk_records, job.timeout, job.attempts_max,
+const JOBS: &str =
+    "SELECT job_progress.*, run.shadow, job.selection, job.chunk_records, job.timeout, job.attempts_max,
          coalesce(worker.read_time, 0) AS read_time, coalesce(worker.predict_time, 0) AS predict_time,
          coalesce(worker.write_time, 0) AS write_time, worker.started_at
      FROM job_progress JOIN job ON job.id = job_progress.job_id JOIN run ON run.id = job.run_id
@@ -233,7 +234,13 @@ impl Store {
         self.change_job(job, "resume", &waiting, JobState::Ready).await
     }
 
-    async fn change_job(&self, job: i64, action: &str, from: &[JobState], to: JobState) -> Result<(), JobError> {
+    async fn change_job(
+        &self,
+        job: i64,
+        action: &str,
+        from: &[JobState],
+        to: JobState,
+    ) -> Result<(), JobError> {
         let change = async {
             let mut writer = self.writer().await;
             let mut transaction = begin(&mut writer, Durability::Full).await?;
@@ -250,7 +257,8 @@ impl Store {
             if to == JobState::Ready {
                 sqlx::query(
                     "UPDATE job_chunk SET state = 'free', attempts = 0, worker_id = NULL
-                     WHERE job_id = ? AND state = 'failed'",
+                     WHERE job_id = ?1 AND (state = 'failed' OR state = 'leased' AND worker_id IN
+                         (SELECT id FROM job_worker WHERE job_id = ?1 AND ended_at IS NOT NULL))",
                 )
                 .bind(job)
                 .execute(&mut *transaction)

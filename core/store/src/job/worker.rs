@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use sqlx::{SqliteConnection, Row};
+use sqlx::{Row, SqliteConnection};
 
-use super::{JobError, JobErrorKind, JobState};
+use super::{JobError, JobErrorKind, JobState, LOSSES_MAX};
 use crate::open::{Durability, Store, begin};
 use crate::time::{Micros, now};
 
@@ -82,12 +82,22 @@ impl Store {
         beat.await.map_err(|kind: JobErrorKind| kind.when(format!("work on job {}", worker.job)))
     }
 
-    /// Ends a worker, this process's own or one that is known to be dead: its chunks are free again.
+    /// Ends a worker that has come to its end in good order: what it still holds is free again.
     pub async fn end_worker(&self, worker: &WorkerId) -> Result<(), JobError> {
+        self.release(worker, Held::GivenBack).await
+    }
+
+    /// Ends a worker that is known to be dead, or is taken for dead: what it held is free again, but after [`LOSSES_MAX`] such
+    /// ends a chunk is done with care.
+    pub async fn bury_worker(&self, worker: &WorkerId) -> Result<(), JobError> {
+        self.release(worker, Held::Lost).await
+    }
+
+    async fn release(&self, worker: &WorkerId, held: Held) -> Result<(), JobError> {
         let end = async {
             let mut writer = self.writer().await;
             let mut transaction = begin(&mut writer, Durability::Normal).await?;
-            end_worker(&mut transaction, worker.worker).await?;
+            end_worker(&mut transaction, worker.worker, held).await?;
             Ok(transaction.commit().await?)
         };
         end.await.map_err(|kind: JobErrorKind| kind.when(format!("end a worker of job {}", worker.job)))
@@ -113,17 +123,32 @@ pub(super) async fn insert_worker(
     Ok(inserted.last_insert_rowid())
 }
 
-pub(super) async fn end_worker(connection: &mut SqliteConnection, worker: i64) -> Result<(), sqlx::Error> {
+/// What becomes of the chunks of a worker that ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// It gives them back.
+    GivenBack,
+    /// It is gone, perhaps because of one of them.
+    Lost,
+}
+
+pub(super) async fn end_worker(
+    connection: &mut SqliteConnection,
+    worker: i64,
+    held: Held,
+) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE job_worker SET ended_at = ? WHERE id = ? AND ended_at IS NULL")
         .bind(now())
         .bind(worker)
         .execute(&mut *connection)
         .await?;
     sqlx::query(
-        "UPDATE job_chunk SET state = 'free', worker_id = NULL
+        "UPDATE job_chunk SET state = 'free', worker_id = NULL, losses = losses + ?2, careful = careful OR losses + ?2 >= ?3
          WHERE job_id = (SELECT job_id FROM job_worker WHERE id = ?1) AND state = 'leased' AND worker_id = ?1",
     )
     .bind(worker)
+    .bind(held == Held::Lost)
+    .bind(LOSSES_MAX)
     .execute(connection)
     .await?;
     Ok(())

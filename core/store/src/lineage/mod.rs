@@ -297,7 +297,10 @@ fn unless_unknown(error: sqlx::Error, unknown: LineageErrorKind) -> LineageError
 }
 
 /// Writes a run down, with the watermarks of this moment.
-pub(crate) async fn insert_run(connection: &mut SqliteConnection, run: &NewRun) -> Result<i64, LineageErrorKind> {
+pub(crate) async fn insert_run(
+    connection: &mut SqliteConnection,
+    run: &NewRun,
+) -> Result<i64, LineageErrorKind> {
     let inserted = sqlx::query(
         "INSERT INTO run (plugin_version_id, config, config_hash, onnxruntime, threads, program, author, selection,
              shadow, record_watermark, label_watermark, started_at)
@@ -330,13 +333,16 @@ pub(crate) async fn insert_run(connection: &mut SqliteConnection, run: &NewRun) 
 }
 
 /// The runs that predicted the same way, the latest first: the same plugin version, models and configuration, whichever program
-/// and ONNX Runtime.
-pub(crate) async fn runs_like(connection: &mut SqliteConnection, run: &NewRun) -> Result<Vec<i64>, sqlx::Error> {
+/// and ONNX Runtime. What was only stored for comparison has answered nobody, so such runs count for their like alone.
+pub(crate) async fn runs_like(
+    connection: &mut SqliteConnection,
+    run: &NewRun,
+) -> Result<Vec<i64>, sqlx::Error> {
     let mut model_ids = run.model_ids.clone();
     model_ids.sort_unstable();
     sqlx::query_scalar(
         "SELECT id FROM run
-         WHERE plugin_version_id = ?1 AND config_hash = ?2 AND ?3 =
+         WHERE plugin_version_id = ?1 AND config_hash = ?2 AND (shadow = 0 OR ?4) AND ?3 =
              (SELECT json_group_array(model_id) FROM
                  (SELECT model_id FROM run_model WHERE run_id = run.id ORDER BY model_id))
          ORDER BY id DESC",
@@ -344,6 +350,7 @@ pub(crate) async fn runs_like(connection: &mut SqliteConnection, run: &NewRun) -
     .bind(run.plugin_version_id)
     .bind(config_hash(&run.config))
     .bind(serde_json::Value::from(model_ids).to_string())
+    .bind(run.shadow)
     .fetch_all(connection)
     .await
 }

@@ -169,8 +169,7 @@ impl Selection {
             add(format_args!("where {condition}"));
         }
         if let Some(unscored) = &self.unscored {
-            let runs: Vec<String> = unscored.runs.iter().map(i64::to_string).collect();
-            add(format_args!("not scored by run {}", runs.join(", ")));
+            add(format_args!("not scored by {} earlier runs", unscored.runs.len()));
             if unscored.after > 0 {
                 add(format_args!("stored after record {}", unscored.after));
             }

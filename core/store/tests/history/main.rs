@@ -19,9 +19,7 @@ use foretell_store::history::{
 use foretell_store::label::{Label, NewLabel};
 use foretell_store::members::Members;
 use foretell_store::open::Store;
-use foretell_store::record::{
-    Appender, LabelValue, NewRecord, NewRecordLabel, SourceInfo, SourceKind,
-};
+use foretell_store::record::{Appender, LabelValue, NewRecord, NewRecordLabel, SourceInfo, SourceKind};
 use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
 use serde_json::{Map, Value, json};

@@ -152,7 +152,8 @@ fn case() -> impl Strategy<Value = Case> {
     let members = (vec(any::<Index>(), 1..60), 1_usize..20);
     let orders = vec(vec(order(), 0..40), 1..4);
     let range = (of(-5_i64..70), of(-5_i64..70));
-    let ask = (vec(history_spec(), 1..4), range, of(members), of((any::<Index>(), any::<Index>())), 1_usize..50);
+    let ask =
+        (vec(history_spec(), 1..4), range, of(members), of((any::<Index>(), any::<Index>())), 1_usize..50);
     (orders, vec(later, 0..9), ask).prop_map(|(batches, later_labels, ask)| {
         let (specs, (from, to), members, watermarks, batch_rows) = ask;
         Case { batches, later_labels, specs, from, to, members, watermarks, batch_rows }

@@ -560,7 +560,7 @@ fn a_person_can_read_a_selection_in_one_line() {
     assert_eq!(
         full.describe(),
         "domain shop, from 2018-07-25T00:00:00Z, before 2018-07-26T00:00:00Z, key customer = 596, \
-         label returned = true, source 3, where score > 0.5 OR score <  [0.1, not scored by run 1, 2, \
+         label returned = true, source 3, where score > 0.5 OR score <  [0.1, not scored by 2 earlier runs, \
          stored after record 7"
     );
 }

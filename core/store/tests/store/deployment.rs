@@ -80,6 +80,7 @@ async fn what_a_challenger_says_is_no_answer() {
         shop.store.write_predictions(run, &[prediction], &[]).await.unwrap();
         assert_eq!(shop.store.run(run).await.unwrap().unwrap().shadow, shadow);
     }
-    let row = sqlx::query("SELECT score FROM readable_record").fetch_one(&mut shop.other().await).await.unwrap();
+    let row =
+        sqlx::query("SELECT score FROM readable_record").fetch_one(&mut shop.other().await).await.unwrap();
     assert_eq!(row.get::<f64, _>("score"), 0.25);
 }

@@ -1,5 +1,6 @@
 use foretell_store::job::{
-    Blame, Chunk, Claim, Identity, JobErrorKind, JobState, LEASE, NewJob, Planned, Poison, StageTimes, WorkerId,
+    Blame, Chunk, Claim, Identity, JobErrorKind, JobState, LEASE, NewJob, Planned, Poison, StageTimes,
+    WorkerId,
 };
 use foretell_store::prediction::NewPrediction;
 use foretell_store::record::Reject;
@@ -15,7 +16,11 @@ async fn orders(count: i64) -> Shop {
 }
 
 async fn append(shop: &Shop, first: i64, last: i64) {
-    shop.appender().await.append((first..=last).map(|number| order(number, "ann", number)).collect()).await.unwrap();
+    shop.appender()
+        .await
+        .append((first..=last).map(|number| order(number, "ann", number)).collect())
+        .await
+        .unwrap();
 }
 
 fn identity() -> Identity {
@@ -25,8 +30,7 @@ fn identity() -> Identity {
 /// A job over everything, or over what is unscored, in chunks of three.
 async fn new_job(shop: &Shop, unscored: bool) -> NewJob {
     let plugin_version_id = shop.store.plugin_version(&plugin("1")).await.unwrap();
-    let selection =
-        Selection { unscored: unscored.then(Unscored::default), ..Selection::domain("shop") };
+    let selection = Selection { unscored: unscored.then(Unscored::default), ..Selection::domain("shop") };
     NewJob { chunk_records: 3, attempts_max: 2, ..NewJob::new(run(plugin_version_id, vec![]), selection) }
 }
 
@@ -137,7 +141,11 @@ async fn a_worker_that_is_silent_for_too_long_loses_its_chunks() {
     let (silent, other) = (enter(&shop, job).await, enter(&shop, job).await);
     let chunk = claim(&shop, &silent, None).await;
     assert!(matches!(shop.store.claim_chunk(&other, None).await.unwrap(), Claim::Wait));
-    let age = format!("UPDATE job_worker SET seen_at = seen_at - {} WHERE id = {}", LEASE.as_micros() + 1, silent.worker);
+    let age = format!(
+        "UPDATE job_worker SET seen_at = seen_at - {} WHERE id = {}",
+        LEASE.as_micros() + 1,
+        silent.worker
+    );
     execute(&mut shop.other().await, &age).await;
     assert_eq!(claim(&shop, &other, None).await, chunk);
     assert!(!complete(&shop, &silent, &chunk).await);
@@ -215,7 +223,9 @@ async fn a_state_says_what_can_be_done() {
     assert!(matches!(again.kind, JobErrorKind::State { state: JobState::Paused }), "{again:?}");
     shop.store.resume_job(job).await.unwrap();
     finish(&shop, job).await;
-    for refused in [shop.store.cancel_job(job).await, shop.store.resume_job(job).await, shop.store.pause_job(job).await] {
+    for refused in
+        [shop.store.cancel_job(job).await, shop.store.resume_job(job).await, shop.store.pause_job(job).await]
+    {
         let kind = refused.unwrap_err().kind;
         assert!(matches!(kind, JobErrorKind::State { state: JobState::Done }), "{kind:?}");
         assert!(kind.hint().is_some());

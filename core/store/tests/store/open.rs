@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tempfile::TempDir;
 
-use crate::shop::{Shop, order, execute};
+use crate::shop::{Shop, execute, order};
 
 const IMPATIENT: OpenOptions = OpenOptions { busy_timeout: Duration::from_millis(30) };
 
