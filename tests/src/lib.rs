@@ -206,6 +206,11 @@ impl Workshop {
         Started { child, stdout: stdout_path, stderr: stderr_path }
     }
 
+    /// What the binaries take for the home directory of the user. It is not there, and nothing has any business to make it.
+    pub fn user_home(&self) -> PathBuf {
+        self.path("user")
+    }
+
     fn command(&self, name: &str, arguments: &[&str]) -> Command {
         // The workshop's home has no ONNX Runtime: the one that the tests run with is named.
         let library = locate(&Places::of_process(None)).library().unwrap_or_else(|error| panic!("{error}"));
@@ -214,6 +219,9 @@ impl Workshop {
             .args(arguments)
             .current_dir(self.place.path())
             .env(HOME_VARIABLE, self.path("home"))
+            .env("HOME", self.user_home())
+            .env_remove("XDG_CACHE_HOME")
+            .env_remove("XDG_DATA_HOME")
             .env(LIBRARY_VARIABLE, library.path)
             .env_remove("FORETELL_DB")
             .env_remove("FORETELL_LOG");

@@ -274,3 +274,14 @@ fn without_a_plugin_the_fix_is_told() {
         workshop.run("foretell-fraud", &["score", "-", "--onnxruntime", "nowhere.so"], TRANSACTION);
     assert_eq!(finished.code, DONE, "{finished:?}");
 }
+
+#[test]
+fn nothing_is_written_to_the_users_own_directories() {
+    let workshop = Workshop::default();
+    workshop.install_fraud();
+    workshop.run("foretell-fraud", &["simulate", "--customers", "5", "--terminals", "9", "--days", "3"], "");
+    let scored = workshop.run("foretell-fraud", &["score"], "");
+    assert_eq!(scored.code, Some(0), "{scored:?}");
+    let home = workshop.user_home();
+    assert!(!home.exists(), "ONNX Runtime keeps its telemetry there, or something else keeps something");
+}

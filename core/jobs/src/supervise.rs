@@ -384,7 +384,7 @@ impl<C: Fn() -> Command> Crew<'_, C> {
     async fn tell(&mut self, progress: &mut impl FnMut(&Progress)) {
         self.ticks += 1;
         // Others may work on the job, too. Should the database be busy, what was told last still holds.
-        if self.ticks % OTHERS_EVERY_TICKS == 0
+        if self.ticks.is_multiple_of(OTHERS_EVERY_TICKS)
             && let Ok(Some(job)) = self.store.job(self.job.id).await
         {
             self.progress.predicted = self.progress.predicted.max(job.predicted);

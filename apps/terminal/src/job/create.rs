@@ -95,7 +95,7 @@ pub async fn score(
         match score_with(&aside, store, challenger, &models.program, &options, &crew).await {
             Ok(_) if app.output.is_json() => (),
             Ok(_) => {
-                app.output.line(&format!("beside it, {} scored the same, for comparison", challenger.name()))
+                app.output.line(&format!("beside it, {} scored the same, for comparison", challenger.name()));
             }
             Err(failure) => tracing::warn!("the challenger {} has not scored: {failure}", challenger.name()),
         }
@@ -181,10 +181,13 @@ struct Nothing {
     job: Option<i64>,
     plugin: String,
     records: u64,
+    scored: u64,
+    rejected: u64,
 }
 
 fn nothing(app: &App<'_>, plugin: &Plugin) {
-    app.output.show(&Nothing { job: None, plugin: plugin.name(), records: 0 }, |output| {
+    let nothing = Nothing { job: None, plugin: plugin.name(), records: 0, scored: 0, rejected: 0 };
+    app.output.show(&nothing, |output| {
         output.line(&format!(
             "nothing to do: no {} are selected that {} has to score",
             app.unit,
