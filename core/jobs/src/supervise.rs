@@ -129,7 +129,6 @@ pub async fn supervise(
         workers: Vec::new(),
         started: 0,
         deaths: 0,
-        ticks: 0,
         lost: 0,
         begun: Instant::now(),
         progress: Progress {
@@ -185,7 +184,6 @@ struct Crew<'a, C> {
     workers: Vec<Member>,
     started: usize,
     deaths: u32,
-    ticks: u32,
     lost: u32,
     begun: Instant,
     progress: Progress,
@@ -204,7 +202,7 @@ impl<C: Fn() -> Command> Crew<'_, C> {
         }
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut last = Instant::now();
+        let (mut last, mut ticks) = (Instant::now(), 0_u32);
         while !self.workers.is_empty() {
             tokio::select! {
                 () = stop.stopped() => return Ok(()),
@@ -217,11 +215,16 @@ impl<C: Fn() -> Command> Crew<'_, C> {
                     self.allow_for(last.elapsed());
                     last = Instant::now();
                     self.end_hanging().await?;
-                    self.tell(progress).await;
+                    ticks += 1;
+                    if ticks.is_multiple_of(OTHERS_EVERY_TICKS) {
+                        self.count().await;
+                    }
+                    self.tell(progress);
                 }
             }
         }
-        self.tell(progress).await;
+        self.count().await;
+        self.tell(progress);
         Ok(())
     }
 
@@ -311,8 +314,11 @@ impl<C: Fn() -> Command> Crew<'_, C> {
             Err(_) => None,
         };
         if let Some(failed) = member.failed.take() {
-            if let Some(id) = &member.id {
-                self.store.end_worker(id).await.map_err(ScoreError::from)?;
+            // What made it fail may make this fail, too; then others find that the process is gone.
+            if let Some(id) = &member.id
+                && let Err(error) = self.store.end_worker(id).await
+            {
+                tracing::debug!(%error, "a worker that failed could not be ended in the database");
             }
             return Err(failed);
         }
@@ -381,15 +387,14 @@ impl<C: Fn() -> Command> Crew<'_, C> {
         }
     }
 
-    async fn tell(&mut self, progress: &mut impl FnMut(&Progress)) {
-        self.ticks += 1;
-        // Others may work on the job, too. Should the database be busy, what was told last still holds.
-        if self.ticks.is_multiple_of(OTHERS_EVERY_TICKS)
-            && let Ok(Some(job)) = self.store.job(self.job.id).await
-        {
-            self.progress.predicted = self.progress.predicted.max(job.predicted);
-            self.progress.rejected = self.progress.rejected.max(job.rejected);
+    /// Looks how far the job is, since others may work on it, too. Should the database be busy, what was told last still holds.
+    async fn count(&mut self) {
+        if let Ok(Some(job)) = self.store.job(self.job.id).await {
+            (self.progress.predicted, self.progress.rejected) = (job.predicted, job.rejected);
         }
+    }
+
+    fn tell(&mut self, progress: &mut impl FnMut(&Progress)) {
         let told = &mut self.progress;
         told.seconds = self.begun.elapsed().as_secs_f64();
         let done = told.predicted + told.rejected;
