@@ -48,8 +48,10 @@ pub const APPLICATION_ID: i32 = 0x666f_7265;
 const READERS_MAX: u32 = 4;
 /// How long to wait before asking for the write-ahead log again.
 const WAL_RETRY: Duration = Duration::from_millis(5);
-/// Page cache of each connection. SQLite counts a negative size in KiB.
-const CACHE_SIZE: &str = "-65536";
+/// Page cache of the connection that writes, into the middle of indexes too. SQLite counts a negative size in KiB.
+const WRITER_CACHE_SIZE: &str = "-65536";
+/// Page cache of each connection that reads, mostly straight on; the system keeps the file in its own cache besides.
+const READER_CACHE_SIZE: &str = "-16384";
 /// Rows that a reader may be ahead of the one who reads them.
 const ROWS_AHEAD_MAX: usize = 1_024;
 
@@ -245,7 +247,7 @@ impl OpenOptions {
             .create_if_missing(access == Access::Create)
             .busy_timeout(self.busy_timeout)
             .row_buffer_size(ROWS_AHEAD_MAX)
-            .pragma("cache_size", CACHE_SIZE)
+            .pragma("cache_size", WRITER_CACHE_SIZE)
             .pragma("mmap_size", "0")
             .pragma("temp_store", "MEMORY")
             .disable_statement_logging();
@@ -256,9 +258,9 @@ impl OpenOptions {
             return Err(kind);
         }
         let options = options.create_if_missing(false);
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS_MAX)
-            .connect_lazy_with(options.clone().pragma("query_only", "ON"));
+        let readers = SqlitePoolOptions::new().max_connections(READERS_MAX).connect_lazy_with(
+            options.clone().pragma("query_only", "ON").pragma("cache_size", READER_CACHE_SIZE),
+        );
         let inner = Inner { path: path.to_owned(), options, writer: Mutex::new(writer), readers };
         Ok(Store { inner: Arc::new(inner) })
     }

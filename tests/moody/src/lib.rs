@@ -9,7 +9,10 @@
 //! | `slow` | sleeps for 10 ms, then is calm |
 //! | `stuck` | hangs for ever |
 //! | `deadly` | aborts the process |
+//! | `leaving` | ends the process as if all were well |
+//! | `chatty` | prints bytes that are no text, and no end of line, then is calm |
 
+use std::io::Write;
 use std::time::Duration;
 
 use foretell_sdk::{Column, Error, Open, Plugin, Records, Scores};
@@ -39,6 +42,14 @@ impl Plugin for Moody {
                 }
                 Some("furious") => panic!("furious in row {row}"),
                 Some("lost") => scores.push(f32::NAN),
+                Some("leaving") => std::process::exit(0),
+                Some("chatty") => {
+                    let printed = std::io::stdout()
+                        .write_all(b"\xff\xfe and so on")
+                        .and_then(|()| std::io::stdout().flush());
+                    printed.map_err(|error| Error::invalid(format!("nobody listens: {error}")))?;
+                    scores.push(amount as f32);
+                }
                 Some("slow") => {
                     std::thread::sleep(Duration::from_millis(10));
                     scores.push(amount as f32);

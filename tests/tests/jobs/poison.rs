@@ -7,13 +7,15 @@ use foretell_store::selection::{Selection, Unscored};
 use foretell_tests::{Workshop, onnx_runtime, score};
 
 use super::outcome::Outcome;
-use super::{CALM, FAILED, Mood, SOME_REJECTED, assert_decent, job, moods, moody, status, store_moods};
+use super::{CALM, DONE, FAILED, Mood, SOME_REJECTED, assert_decent, job, moods, moody, status, store_moods};
 
 const FURIOUS: Mood = Mood("furious", "0.5");
 const SULKY: Mood = Mood("sulky", "0.5");
 const LOST: Mood = Mood("lost", "0.5");
 const STUCK: Mood = Mood("stuck", "0.5");
 const DEADLY: Mood = Mood("deadly", "0.5");
+const LEAVING: Mood = Mood("leaving", "0.5");
+const CHATTY: Mood = Mood("chatty", "0.25");
 const TOO_MUCH: Mood = Mood("calm", "1.5");
 const TEXT: Mood = Mood("calm", "\"much\"");
 
@@ -30,6 +32,7 @@ fn reason(mood: Mood) -> (Option<&'static str>, String) {
         LOST => "the plugin answered NaN; expected a finite number",
         STUCK => "the plugin did not answer within 1s",
         DEADLY => "the process of the plugin was ended by signal 6 (abort)",
+        LEAVING => "the process of the plugin ended with code 0",
         TOO_MUCH => return (Some("amount"), "is 1.5; expected 0 to 1".to_owned()),
         _ => return (Some("amount"), "expected a number, found `\"much\"`".to_owned()),
     };
@@ -113,6 +116,20 @@ async fn every_chunk_may_have_a_record_that_ends_a_process() {
 async fn several_records_may_hang() {
     let poison = [(2, STUCK), (3, STUCK), (21, STUCK), (22, DEADLY)];
     assert_poison(30, "10", "2", &poison).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_ends_the_process_as_if_all_were_well_is_found_too() {
+    assert_poison(30, "10", "1", &[(4, LEAVING), (25, LEAVING)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_plugin_prints_is_its_own_matter() {
+    let workshop = moody();
+    store_moods(&workshop.database(), &[CHATTY; 60]).await;
+    let finished = job(&workshop, &["create", "--plugin", "moody", "--chunk", "7", "--run", "--json"]);
+    assert_eq!(finished.code, DONE, "{finished:?}");
+    assert_eq!(finished.json()["predicted"], 60);
 }
 
 #[tokio::test(flavor = "multi_thread")]
