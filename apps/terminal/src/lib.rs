@@ -13,8 +13,8 @@ mod output;
 mod place;
 mod progress;
 
-/// Batches come and go by the thousand, each a few megabytes: the system's allocator gives their pages back and asks for them
-/// anew, which took a tenth of the time of a job.
+/// Batches come and go by the thousand, each a few megabytes, made in one thread and dropped in another. The system's allocator
+/// gives their pages back each time, and asks for them anew.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
