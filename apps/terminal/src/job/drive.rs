@@ -65,6 +65,7 @@ pub(super) async fn job(app: &App<'_>, store: &Store, id: i64, crew: &Crew) -> R
     let found = find(app, store, id).await?;
     let stop = interrupted();
     let bar = Bar::new("scoring", app.unit, Some(found.records), app.output.is_json());
+    bar.start(found.predicted + found.rejected);
     let mut last = Progress::default();
     let mut ticks = 0;
     let outcome = supervise(
