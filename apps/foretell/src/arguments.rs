@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use foretell_store::time::{Micros, parse_time};
 use foretell_terminal::job;
-use foretell_terminal::{Place, parse_key, parse_model};
+use foretell_terminal::{Place, Within, parse_model};
 
 /// Operate foretell: plugins, records, predictions, the database.
 #[derive(Debug, Parser)]
@@ -90,15 +89,9 @@ pub struct Selection {
     /// Domain of the records.
     #[arg(long)]
     pub domain: String,
-    /// From this time on, such as `2018-07-25` or `2018-07-25T09:15:00Z`.
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    pub from: Option<Micros>,
-    /// Before this time.
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    pub to: Option<Micros>,
-    /// Only records with this value of a key, such as `customer_id=596`.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_key)]
-    pub key: Option<(String, String)>,
+    /// When, and whose.
+    #[command(flatten)]
+    pub within: Within,
 }
 
 /// Form of exported records.

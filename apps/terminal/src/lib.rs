@@ -6,6 +6,7 @@
 //!   error, so that `--json | jq` always works.
 //! - **Invariant:** an app has no logic that another app would need; it has arguments, wording and drawing.
 
+mod arguments;
 mod document;
 mod failure;
 pub mod job;
@@ -18,8 +19,9 @@ mod progress;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+pub use arguments::{Within, parse_model};
 pub use document::{Json, Time};
 pub use failure::{Failure, exit, run};
 pub use output::{Output, format_bytes, format_count, format_percent};
-pub use place::{Place, parse_key, parse_model};
+pub use place::Place;
 pub use progress::Bar;

@@ -112,19 +112,3 @@ fn open_failure(error: &OpenError) -> Failure {
         _ => error.kind.hint(),
     })
 }
-
-/// Reads the value of a key, as `customer_id=596`.
-pub fn parse_key(text: &str) -> Result<(String, String), &'static str> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("expected the name of a key and its value, such as `customer_id=596`"),
-    }
-}
-
-/// Reads another file for a model slot, as `network=model.onnx`.
-pub fn parse_model(text: &str) -> Result<(String, PathBuf), &'static str> {
-    match text.split_once('=') {
-        Some((slot, file)) if !slot.is_empty() && !file.is_empty() => Ok((slot.to_owned(), file.into())),
-        _ => Err("expected a slot of the manifest and a file, such as `network=model.onnx`"),
-    }
-}

@@ -52,17 +52,12 @@ pub(crate) async fn register(
         model_ids,
         config: plugin.config().to_owned(),
         onnxruntime: program.onnxruntime.clone(),
-        threads: threads(plugin),
+        threads: plugin.verified().models().iter().map(|model| model.threads as i64).max().unwrap_or(1),
         program: program.name.clone(),
         author: program.author.clone(),
         selection: String::new(),
         shadow,
     })
-}
-
-/// Threads of each session of a plugin's models; the most, where they differ.
-pub(crate) fn threads(plugin: &Plugin) -> i64 {
-    plugin.verified().models().iter().map(|model| model.threads as i64).max().unwrap_or(1)
 }
 
 /// What the history of a run could see.

@@ -94,6 +94,8 @@ pub struct Progress {
     pub predicted: u64,
     /// Those that were set aside.
     pub rejected: u64,
+    /// Records that were predicted or set aside since this process began, by whomever.
+    pub done: u64,
     /// Seconds since this process began.
     pub seconds: f64,
     /// Records a second since then; those that were done before do not count.
@@ -397,11 +399,11 @@ impl<C: Fn() -> Command> Crew<'_, C> {
     fn tell(&mut self, progress: &mut impl FnMut(&Progress)) {
         let told = &mut self.progress;
         told.seconds = self.begun.elapsed().as_secs_f64();
-        let done = told.predicted + told.rejected;
-        let since = done.saturating_sub(self.job.predicted + self.job.rejected);
-        told.records_per_s = since as f64 / told.seconds.max(f64::MIN_POSITIVE);
-        let left = told.records.saturating_sub(done) as f64;
-        told.left_s = (since > 0).then(|| left / told.records_per_s);
+        let all = told.predicted + told.rejected;
+        told.done = all.saturating_sub(self.job.predicted + self.job.rejected);
+        told.records_per_s = told.done as f64 / told.seconds.max(f64::MIN_POSITIVE);
+        let left = told.records.saturating_sub(all) as f64;
+        told.left_s = (told.done > 0).then(|| left / told.records_per_s);
         progress(told);
     }
 }

@@ -352,13 +352,6 @@ impl Store {
     }
 }
 
-/// Whether each row's references are looked up as it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum References {
-    Checked,
-    Unchecked,
-}
-
 /// Begins a write: takes the write lock at once, so that a later statement cannot fail for want of it.
 ///
 /// Dropping the transaction, or the future of an operation that holds it, undoes everything since.
@@ -366,7 +359,11 @@ pub(crate) async fn begin(
     writer: &mut SqliteConnection,
     durability: Durability,
 ) -> Result<Transaction<'_, Sqlite>, sqlx::Error> {
-    begin_with(writer, durability, References::Checked).await
+    let settings = match durability {
+        Durability::Full => "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL",
+        Durability::Normal => "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL",
+    };
+    begin_with(writer, settings).await
 }
 
 /// Begins a write of thousands of rows that can be made again, [`Durability::Normal`], in which SQLite looks up no references: to
@@ -376,24 +373,17 @@ pub(crate) async fn begin(
 pub(crate) async fn begin_bulk(
     writer: &mut SqliteConnection,
 ) -> Result<Transaction<'_, Sqlite>, sqlx::Error> {
-    begin_with(writer, Durability::Normal, References::Unchecked).await
+    begin_with(writer, "PRAGMA foreign_keys = OFF; PRAGMA synchronous = NORMAL").await
 }
 
-async fn begin_with(
-    writer: &mut SqliteConnection,
-    durability: Durability,
-    references: References,
-) -> Result<Transaction<'_, Sqlite>, sqlx::Error> {
-    // Set every time: a future dropped half way must not leave its settings to the next one. They are statements of their
-    // own because they cannot change within a transaction.
-    let settings = match (durability, references) {
-        (Durability::Full, References::Checked) => "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL",
-        (Durability::Normal, References::Checked) => "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL",
-        (Durability::Full, References::Unchecked) => "PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL",
-        (Durability::Normal, References::Unchecked) => {
-            "PRAGMA foreign_keys = OFF; PRAGMA synchronous = NORMAL"
-        }
-    };
+/// Begins a write with the settings of its kind, all of them.
+///
+/// They are set every time: a future dropped half way must not leave its settings to the next one. They are statements of
+/// their own because they cannot change within a transaction.
+async fn begin_with<'w>(
+    writer: &'w mut SqliteConnection,
+    settings: &'static str,
+) -> Result<Transaction<'w, Sqlite>, sqlx::Error> {
     sqlx::query(settings).execute(&mut *writer).await?;
     writer.begin_with("BEGIN IMMEDIATE").await
 }

@@ -55,9 +55,9 @@ pub(super) async fn run(place: &Place, output: Output, command: &Record) -> Resu
 fn filter(selection: &Selection) -> RecordFilter {
     RecordFilter {
         domain: selection.domain.clone(),
-        from: selection.from,
-        to: selection.to,
-        key: selection.key.clone(),
+        from: selection.within.from,
+        to: selection.within.to,
+        key: selection.within.key.clone(),
         newest_first: true,
     }
 }

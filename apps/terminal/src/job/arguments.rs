@@ -8,9 +8,9 @@ use foretell_jobs::WORKERS_MAX;
 use foretell_store::job::{ATTEMPTS_MAX, CHUNK_RECORDS, CHUNK_RECORDS_MAX};
 use foretell_store::record::LabelValue;
 use foretell_store::selection::{SelectedLabel, Selection, Unscored};
-use foretell_store::time::{Micros, parse_duration, parse_time};
+use foretell_store::time::parse_duration;
 
-use crate::{parse_key, parse_model};
+use crate::{Within, parse_model};
 
 /// What to do with jobs.
 #[derive(Debug, Subcommand)]
@@ -130,15 +130,9 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
 /// Which stored records.
 #[derive(Clone, Debug, Args)]
 pub struct Which {
-    /// Event time from here on, such as `2018-07-25` or `2018-07-25T09:15:00Z`.
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    pub from: Option<Micros>,
-    /// Event time before this.
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    pub to: Option<Micros>,
-    /// Records with this value of a key, such as `customer_id=596`.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_key)]
-    pub key: Option<(String, String)>,
+    /// When, and whose.
+    #[command(flatten)]
+    pub within: Within,
     /// Records with a label of this name, or whose label has this value, such as `fraud=true`.
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = parse_label)]
     pub label: Option<SelectedLabel>,
@@ -157,9 +151,9 @@ impl Which {
     /// These records, of the plugin's domain.
     pub(super) fn selection(&self) -> Selection {
         Selection {
-            from: self.from,
-            to: self.to,
-            key: self.key.clone(),
+            from: self.within.from,
+            to: self.within.to,
+            key: self.within.key.clone(),
             label: self.label.clone(),
             source: self.source,
             condition: self.condition.clone(),

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::arguments::Crew;
 use super::list::{self, seconds};
-use super::{App, find, score_failure};
+use super::{App, find, score_failure, tell};
 use crate::{Bar, Failure, exit, format_count};
 
 /// Progress is told to programs at most so often, in ticks of the supervisor.
@@ -85,7 +85,7 @@ pub(super) async fn job(app: &App<'_>, store: &Store, id: i64, crew: &Crew) -> R
                 progress.write_s
             ));
             if app.output.is_json() && ticks % TOLD_EVERY_TICKS == 0 {
-                tell(id, progress);
+                tell(&told(id, progress));
             }
             ticks += 1;
         },
@@ -93,7 +93,7 @@ pub(super) async fn job(app: &App<'_>, store: &Store, id: i64, crew: &Crew) -> R
     .await;
     bar.finish();
     if app.output.is_json() {
-        tell(id, &last);
+        tell(&told(id, &last));
     }
     let ended = outcome.map_err(|error| supervise_failure(app, id, &error))?;
     tell_end(app, &ended, &last)
@@ -197,13 +197,8 @@ struct Told<'p> {
     progress: &'p Progress,
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "progress goes to standard error, so that standard output is the result alone"
-)]
-fn tell(job: i64, progress: &Progress) {
-    let told = Told { event: "progress", job, progress };
-    eprintln!("{}", serde_json::to_string(&told).expect("progress is finite numbers"));
+fn told(job: i64, progress: &Progress) -> Told<'_> {
+    Told { event: "progress", job, progress }
 }
 
 /// What a job has come to, as a document: the job, and what this command did.
@@ -223,7 +218,7 @@ struct Ended {
 fn tell_end(app: &App<'_>, job: &Job, progress: &Progress) -> Result<u8, Failure> {
     let document = Ended {
         job: list::Document::from(job),
-        scored: (progress.seconds * progress.records_per_s).round() as u64,
+        scored: progress.done,
         seconds: progress.seconds,
         read_seconds: progress.read_s,
         predict_seconds: progress.predict_s,

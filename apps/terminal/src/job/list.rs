@@ -9,7 +9,7 @@ use foretell_store::selection::Selection;
 use foretell_store::time::{Micros, SECOND, now};
 use serde::Serialize;
 
-use super::{App, find, read_failure};
+use super::{App, find, read_failure, tell};
 use crate::{Bar, Failure, Json, Time, exit, format_count, format_percent};
 
 /// How often a job is looked at that is watched.
@@ -266,17 +266,9 @@ async fn watch(app: &App<'_>, store: &Store, mut job: Job) -> Result<Job, Failur
         bar.set_total(job.records);
         bar.set(job.predicted + job.rejected);
         if app.output.is_json() {
-            tell(&job);
+            tell(&Document::from(&job));
         }
     }
     bar.finish();
     Ok(job)
-}
-
-#[expect(
-    clippy::print_stderr,
-    reason = "progress goes to standard error, so that standard output is the result alone"
-)]
-fn tell(job: &Job) {
-    eprintln!("{}", serde_json::to_string(&Document::from(job)).expect("a job is numbers and texts"));
 }

@@ -13,6 +13,8 @@ use foretell_store::fault::ReadError;
 use foretell_store::job::{Job, JobError, JobState};
 use foretell_store::open::Store;
 
+use serde::Serialize;
+
 pub use self::arguments::{Command, parse_workers};
 pub use self::create::score;
 pub use self::model::{Models, models};
@@ -81,6 +83,15 @@ impl App<'_> {
     fn words(&self, rest: &str) -> String {
         format!("{} {} {rest}", self.program, self.command)
     }
+}
+
+/// Tells a program how far work is, as JSON on a line.
+#[expect(
+    clippy::print_stderr,
+    reason = "progress goes to standard error, so that standard output is the result alone"
+)]
+fn tell(progress: &impl Serialize) {
+    eprintln!("{}", serde_json::to_string(progress).expect("progress is texts and finite numbers"));
 }
 
 async fn find(app: &App<'_>, store: &Store, id: i64) -> Result<Job, Failure> {

@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::chunk::{COLUMNS, Chunk};
-use super::worker::{Held, end_worker, state};
+use super::worker::{Held, StageTimes, beat, end_worker, state};
 use super::{JobError, JobErrorKind, JobState, LEASE_MICROS, WorkerId};
 use crate::open::{Durability, Store, begin};
 use crate::time::now;
@@ -41,12 +41,7 @@ impl Store {
             state => return Ok(Claim::Stop(state)),
         }
         // Who asks is alive.
-        let alive = sqlx::query("UPDATE job_worker SET seen_at = ? WHERE id = ? AND ended_at IS NULL")
-            .bind(now())
-            .bind(worker.worker)
-            .execute(&mut *transaction)
-            .await?;
-        if alive.rows_affected() == 0 {
+        if !beat(&mut transaction, worker, StageTimes::default()).await? {
             return Ok(Claim::Lost);
         }
         let mut number = choose(&mut transaction, worker.job, last).await?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sqlx::SqliteConnection;
 
-use super::worker::{insert_worker, micros, state};
+use super::worker::{StageTimes, beat, insert_worker, micros, state};
 use super::{
     ATTEMPTS_MAX, CHUNK_RECORDS, CHUNK_RECORDS_MAX, Identity, JobError, JobErrorKind, JobState, LEASE_MICROS,
     TIMEOUT, WorkerId,
@@ -306,14 +306,9 @@ async fn check_planner(connection: &mut SqliteConnection, planner: &WorkerId) ->
         JobState::Planning => (),
         state => return Err(JobErrorKind::State { state }),
     }
-    let alive = sqlx::query("UPDATE job_worker SET seen_at = ? WHERE id = ? AND ended_at IS NULL")
-        .bind(now())
-        .bind(planner.worker)
-        .execute(connection)
-        .await?;
-    match alive.rows_affected() {
-        0 => Err(JobErrorKind::TakenOver),
-        _ => Ok(()),
+    match beat(connection, planner, StageTimes::default()).await? {
+        true => Ok(()),
+        false => Err(JobErrorKind::TakenOver),
     }
 }
 

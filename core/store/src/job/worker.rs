@@ -61,25 +61,14 @@ impl Store {
     /// Says that a worker is alive, and where its time went since the last heartbeat. Returns whether others take it for alive,
     /// too.
     pub async fn heartbeat(&self, worker: &WorkerId, times: StageTimes) -> Result<bool, JobError> {
-        let beat = async {
+        let told = async {
             let mut writer = self.writer().await;
             let mut transaction = begin(&mut writer, Durability::Normal).await?;
-            let updated = sqlx::query(
-                "UPDATE job_worker SET seen_at = ?2, read_time = read_time + ?3, predict_time = predict_time + ?4,
-                     write_time = write_time + ?5
-                 WHERE id = ?1 AND ended_at IS NULL",
-            )
-            .bind(worker.worker)
-            .bind(now())
-            .bind(micros(times.read))
-            .bind(micros(times.predict))
-            .bind(micros(times.write))
-            .execute(&mut *transaction)
-            .await?;
+            let alive = beat(&mut transaction, worker, times).await?;
             transaction.commit().await?;
-            Ok(updated.rows_affected() == 1)
+            Ok(alive)
         };
-        beat.await.map_err(|kind: JobErrorKind| kind.when(format!("work on job {}", worker.job)))
+        told.await.map_err(|kind: JobErrorKind| kind.when(format!("work on job {}", worker.job)))
     }
 
     /// Ends a worker that has come to its end in good order: what it still holds is free again.
@@ -121,6 +110,27 @@ pub(super) async fn insert_worker(
     .execute(connection)
     .await?;
     Ok(inserted.last_insert_rowid())
+}
+
+/// Notes that a worker is alive, and where its time went since the last time; `false` if it was taken for dead.
+pub(super) async fn beat(
+    connection: &mut SqliteConnection,
+    worker: &WorkerId,
+    times: StageTimes,
+) -> Result<bool, sqlx::Error> {
+    let updated = sqlx::query(
+        "UPDATE job_worker SET seen_at = ?2, read_time = read_time + ?3, predict_time = predict_time + ?4,
+             write_time = write_time + ?5
+         WHERE id = ?1 AND ended_at IS NULL",
+    )
+    .bind(worker.worker)
+    .bind(now())
+    .bind(micros(times.read))
+    .bind(micros(times.predict))
+    .bind(micros(times.write))
+    .execute(connection)
+    .await?;
+    Ok(updated.rows_affected() == 1)
 }
 
 /// What becomes of the chunks of a worker that ends.
