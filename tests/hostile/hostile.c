@@ -1,6 +1,7 @@
-// Plugins that break the contract, one for each BEHAVIOUR. Built by tests/tests/hostile.rs with the system's C compiler
+// Plugins that break the contract, one for each BEHAVIOUR, and two that keep it. Built by tests/tests/hostile.rs with the system's C compiler
 // and the header that foretell publishes, so it proves the header as well.
 #include "foretell.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,8 @@ static int32_t fail(ForetellError *error, const char *words) {
   memcpy(error->message, words, error->length);
   return FORETELL_STATUS_FAILED;
 }
+
+#include "fit.h"
 
 static int32_t hostile_open(const ForetellHost *given, const ForetellOpenRequest *request, ForetellInstance **instance,
                             ForetellError *error) {
@@ -120,7 +123,12 @@ static int32_t hostile_predict(ForetellInstance *instance, const struct ArrowArr
   DLTensor tensor = {.data = shape, .device = {1, 0}, .ndim = 2, .dtype = {2, 32, 1}, .shape = shape};
   return host->model_run(host->context, model, &tensor, 1, &tensor, 1, error);
 #else
-  (void)error;
+  int32_t status = misread(host, error);
+  if (status != FORETELL_STATUS_OK) return status;
+  float answer = BEHAVIOUR == ANSWERS_NAN ? 0.0f / 0.0f : 0.25f;
+  // What was learned is what is answered.
+  if (BEHAVIOUR == LEARNS) answer = (float)known(host, &status, error) / 1000;
+  if (status != FORETELL_STATUS_OK) return status;
   int64_t rows = records->length;
 #if BEHAVIOUR == TOO_FEW_ROWS
   rows -= 1;
@@ -131,7 +139,7 @@ static int32_t hostile_predict(ForetellInstance *instance, const struct ArrowArr
 #endif
   size_t room = rows > 0 ? (size_t)rows : 1;
   float *scores = malloc(room * sizeof *scores);
-  for (size_t i = 0; i < room; i++) scores[i] = BEHAVIOUR == ANSWERS_NAN ? 0.0f / 0.0f : 0.25f;
+  for (size_t i = 0; i < room; i++) scores[i] = answer;
   struct ArrowArray *child = calloc(1, sizeof *child);
   child->length = BEHAVIOUR == ANSWERS_SHORT_CHILD ? rows - 1 : rows;
   child->n_buffers = 2;
@@ -161,11 +169,6 @@ static int32_t hostile_predict(ForetellInstance *instance, const struct ArrowArr
 
 static void hostile_close(ForetellInstance *instance) { (void)instance; }
 
-static const void *hostile_capability(ForetellBytes id) {
-  (void)id;
-  return NULL;
-}
-
 #if BEHAVIOUR == NO_ENTRY
 const ForetellPlugin *another_symbol(void);
 const ForetellPlugin *another_symbol(void) {
@@ -184,6 +187,6 @@ const ForetellPlugin *foretell_plugin(void) {
   table.open = hostile_open;
   table.predict = BEHAVIOUR == NO_PREDICT ? NULL : hostile_predict;
   table.close = hostile_close;
-  table.capability = hostile_capability;
+  table.capability = BEHAVIOUR == NO_CAPABILITY ? NULL : fit_capability;
   return BEHAVIOUR == NULL_TABLE ? NULL : &table;
 }

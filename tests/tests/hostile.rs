@@ -1,13 +1,16 @@
 //! Plugins that break the contract: every one is a clear error, and the host lives on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use foretell_runtime::fit::{FitErrorKind, FitStart, Fitting};
+use foretell_runtime::hash::Hash;
 use foretell_runtime::home::Home;
 use foretell_runtime::onnx::Runtime;
 use foretell_runtime::plugin::{LoadOptions, Plugin};
 use foretell_runtime::registry::{Existing, Registry};
+use foretell_runtime::trust::Verified;
 use foretell_tests::{hostile_library, library, onnx_runtime, plugin_directory};
 
 const HOSTILE: &str = r#"
@@ -47,6 +50,54 @@ fn load(directory: &Path, runtime: &Arc<Runtime>, options: &LoadOptions) -> Resu
     let installed = registry.install(directory, Existing::Keep).map_err(|error| error.to_string())?;
     let verified = registry.verify(&installed).map_err(|error| error.to_string())?;
     Plugin::load(runtime, verified, options).map_err(|error| error.to_string())
+}
+
+/// The manifest of a hostile plugin with a file of data, empty at first, that it learns.
+fn learning_manifest() -> String {
+    let empty = Hash::of(b"");
+    format!(
+        "{HOSTILE}[[model]]\nname = \"pairs\"\nfile = \"pairs.bin\"\nformat = \"data\"\nblake3 = \"{empty}\"\n\
+         [fit]\nmodels = [\"pairs\"]\n"
+    )
+}
+
+/// A home of its own with a hostile plugin that has a file of data.
+struct Learner {
+    place: tempfile::TempDir,
+    registry: Registry,
+    runtime: Arc<Runtime>,
+}
+
+impl Learner {
+    fn new(behaviour: &str, manifest: &str) -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let built = hostile_library(&place.path().join("build"), behaviour);
+        let directory = plugin_directory(&place.path().join("plugin"), manifest, &built);
+        std::fs::write(directory.join("pairs.bin"), "").unwrap();
+        let registry = Registry::new(Home::at(place.path().join("home")));
+        registry.install(&directory, Existing::Keep).unwrap();
+        Self { place, registry, runtime: onnx_runtime() }
+    }
+
+    /// The plugin `wanted`, as its files are now.
+    fn verified(&self, wanted: &str) -> Verified {
+        self.registry.verify(&self.registry.find(wanted).unwrap()).unwrap()
+    }
+
+    fn begin(&self, seed: u64, update: bool) -> Result<Fitting, String> {
+        let options = LoadOptions::default();
+        Fitting::begin(&self.runtime, &self.verified("hostile"), &options, FitStart { seed, update })
+            .map_err(|error| error.to_string())
+    }
+
+    fn load(&self, wanted: &str) -> Result<Plugin, String> {
+        Plugin::load(&self.runtime, self.verified(wanted), &LoadOptions::default())
+            .map_err(|error| error.to_string())
+    }
+
+    fn data(&self) -> PathBuf {
+        self.place.path().join("home/plugins/hostile/1.0.0/pairs.bin")
+    }
 }
 
 fn amounts(rows: usize) -> RecordBatch {
@@ -206,4 +257,170 @@ fn a_changed_file_is_refused_with_both_hashes() {
     let after = blake3::hash(&bytes).to_hex().to_string();
     let error = registry.verify(&installed).unwrap_err().to_string();
     assert!(error.contains(&before) && error.contains(&after), "{error}");
+}
+
+#[test]
+fn a_c_plugin_that_keeps_the_contract_learns() {
+    let learner = Learner::new("LEARNS", &learning_manifest());
+    let pairs = |content: &str| vec![("pairs".to_owned(), content.as_bytes().to_vec())];
+    let answer = |wanted: &str| {
+        learner.load(wanted).unwrap().predict(&amounts(2)).unwrap().numbers().unwrap().to_vec()
+    };
+    assert_eq!(answer("hostile"), [0.0, 0.0]);
+
+    let fitting = learner.begin(100, false).unwrap();
+    assert_eq!(fitting.schema().fields().len(), 1);
+    for rows in [3, 0, 4] {
+        fitting.learn(&amounts(rows)).unwrap();
+    }
+    let learned = fitting.finish().unwrap();
+    assert_eq!(learned, pairs("107"));
+    let base = learner.verified("hostile@1.0.0");
+    learner.registry.install_fitted(&base, &"1.0.0+fit.1".parse().unwrap(), &learned).unwrap();
+
+    // The library says 1.0.0, the manifest 1.0.0+fit.1: what was learned is no other code.
+    assert_eq!(answer("hostile"), [0.107, 0.107]);
+    assert_eq!(learner.load("hostile").unwrap().name(), "hostile@1.0.0+fit.1");
+    assert_eq!(answer("hostile@1.0.0"), [0.0, 0.0]);
+
+    // Learning on begins with what is known, learning anew does not.
+    for (update, expected) in [(true, "112"), (false, "105")] {
+        let fitting = learner.begin(100, update).unwrap();
+        fitting.learn(&amounts(5)).unwrap();
+        assert_eq!(fitting.finish().unwrap(), pairs(expected));
+    }
+}
+
+#[test]
+fn a_plugin_that_cannot_learn_is_refused_when_it_begins() {
+    for (behaviour, expected) in [
+        ("WELL_BEHAVED", "its manifest has `[fit]`, and its library no `foretell.fit/1`"),
+        ("NO_CAPABILITY", "its manifest has `[fit]`, and its library no `foretell.fit/1`"),
+        ("SMALL_FIT_TABLE", "its `foretell.fit/1` is a table of 39 bytes; expected at least 40"),
+        ("NO_BEGIN", "its `foretell.fit/1` has no `begin`"),
+        ("NO_LEARN", "its `foretell.fit/1` has no `learn`"),
+        ("NO_FINISH", "its `foretell.fit/1` has no `finish`"),
+        ("NO_END", "its `foretell.fit/1` has no `end`"),
+        ("REFUSES_TO_BEGIN", "it did not begin to learn: setting `depth` is missing; expected a number"),
+        ("BEGINS_WITH_NOTHING", "it said that it had begun to learn, and returned null"),
+    ] {
+        let error = Learner::new(behaviour, &learning_manifest()).begin(0, false).expect_err(behaviour);
+        assert!(error.starts_with("plugin `hostile@1.0.0`: "), "{behaviour}: {error}");
+        assert!(error.contains(expected), "{behaviour}: {error}");
+    }
+    let error = Learner::new("LEARNS", HOSTILE).begin(0, false).unwrap_err();
+    assert!(error.contains("its manifest has no `[fit]`: it does not learn from records"), "{error}");
+}
+
+#[test]
+fn a_plugin_that_lies_about_what_it_learned_gives_nothing() {
+    for (behaviour, expected) in [
+        ("FAILS_TO_FINISH", "it did not write what it learned: too little was learned"),
+        (
+            "WRITES_UNLISTED",
+            "it wrote to `pears`; expected one of the models of its manifest's `[fit]`: pairs",
+        ),
+        (
+            "IGNORES_REFUSAL",
+            "it wrote to `pears`; expected one of the models of its manifest's `[fit]`: pairs",
+        ),
+        ("WRITES_WITHOUT_ERROR", "it wrote to `pears`; expected one of the models of its manifest's `[fit]`"),
+        ("WRITES_NOTHING", "it wrote nothing to `pairs`, which its manifest's `[fit]` lists"),
+        ("WRITES_TOO_MUCH", "it wrote more than 2147483647 bytes to `pairs`"),
+        ("APPENDS_TOO_MUCH", "it wrote more than 2147483647 bytes to `pairs`"),
+        ("WRITES_FROM_NULL", "it wrote 5 bytes to `pairs` from a null pointer"),
+    ] {
+        let learner = Learner::new(behaviour, &learning_manifest());
+        // Twice, since the plugin refuses to begin while something that it began was not ended.
+        for _ in 0..2 {
+            let fitting = learner.begin(0, false).expect(behaviour);
+            fitting.learn(&amounts(7)).expect(behaviour);
+            let error = fitting.finish().expect_err(behaviour).to_string();
+            assert!(error.contains(expected), "{behaviour}: {error}");
+            assert!(matches!(fitting.learn(&amounts(7)).unwrap_err().kind, FitErrorKind::Ended));
+            assert!(matches!(fitting.finish().unwrap_err().kind, FitErrorKind::Ended));
+        }
+    }
+    let fitting = Learner::new("WRITES_EMPTY", &learning_manifest()).begin(0, false).unwrap();
+    assert_eq!(fitting.finish().unwrap(), [("pairs".to_owned(), Vec::new())]);
+}
+
+#[test]
+fn learning_ends_with_the_first_error_of_the_plugin() {
+    for behaviour in ["FAILS_TO_LEARN", "FAILS_TO_LEARN_WITHOUT_WORDS"] {
+        let learner = Learner::new(behaviour, &learning_manifest());
+        for _ in 0..2 {
+            let fitting = learner.begin(0, false).expect(behaviour);
+            let error = fitting.learn(&amounts(7)).expect_err(behaviour);
+            assert!(error.to_string().contains("it did not learn: "), "{behaviour}: {error}");
+            assert!(matches!(fitting.finish().unwrap_err().kind, FitErrorKind::Ended));
+        }
+    }
+    let learner = Learner::new("LEARNS", &learning_manifest());
+    let fitting = learner.begin(0, false).unwrap();
+    fitting.set_cancelled(true);
+    assert!(matches!(fitting.learn(&amounts(7)).unwrap_err().kind, FitErrorKind::Cancelled));
+    assert!(matches!(fitting.learn(&amounts(7)).unwrap_err().kind, FitErrorKind::Ended));
+    // One that is dropped half-way has ended too.
+    for _ in 0..2 {
+        learner.begin(0, false).unwrap().learn(&amounts(7)).unwrap();
+    }
+}
+
+#[test]
+fn batches_that_do_not_fit_are_refused_and_learning_goes_on() {
+    let learner = Learner::new("LEARNS", &learning_manifest());
+    let fitting = learner.begin(0, false).unwrap();
+    let error = fitting.learn(&moods(&["calm"])).unwrap_err().to_string();
+    let words = "the records have the columns [mood: Utf8, amount: Float64]; expected [amount: Float64]";
+    assert!(error.contains(words), "{error}");
+    let error = fitting.learn(&amounts(8193)).unwrap_err().to_string();
+    assert!(error.contains("8193 records in one call; its manifest allows 8192"), "{error}");
+    // Calls from several threads take turns.
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..50).for_each(|_| fitting.learn(&amounts(3)).unwrap()));
+        }
+    });
+    assert_eq!(fitting.finish().unwrap(), [("pairs".to_owned(), b"600".to_vec())]);
+}
+
+#[test]
+fn data_is_lent_by_its_name_and_nothing_else() {
+    for (behaviour, expected) in [
+        (
+            "READS_UNKNOWN_DATA",
+            "the manifest lists no model `pears` of format `data`; of this format it lists: pairs",
+        ),
+        ("READS_TO_NOWHERE", "`read` was given no place to write to"),
+        (
+            "OPENS_DATA_AS_NETWORK",
+            "the manifest lists no model `pairs` of format `onnx`; of this format it lists: none",
+        ),
+        ("ASKS_FOR_UNKNOWN_CAPABILITY", "there is no such capability"),
+    ] {
+        let plugin = Learner::new(behaviour, &learning_manifest()).load("hostile").expect(behaviour);
+        let error = plugin.predict(&amounts(7)).expect_err(behaviour).to_string();
+        assert!(error.contains(expected), "{behaviour}: {error}");
+    }
+}
+
+#[test]
+fn data_that_changed_since_it_was_verified_is_not_lent() {
+    let learner = Learner::new("LEARNS", &learning_manifest());
+    let verified = learner.verified("hostile");
+    std::fs::write(learner.data(), "9").unwrap();
+    let options = LoadOptions::default();
+    let loaded = Plugin::load(&learner.runtime, verified.clone(), &options).unwrap_err().to_string();
+    let begun = Fitting::begin(&learner.runtime, &verified, &options, FitStart::default());
+    for error in [loaded, begun.unwrap_err().to_string()] {
+        assert!(error.starts_with("plugin `hostile@1.0.0`: model `"), "{error}");
+        let (before, after) = (Hash::of(b"").to_string(), Hash::of(b"9").to_string());
+        assert!(error.contains(&before) && error.contains(&after), "{error}");
+    }
+    // What is held is held: a change after the plugin was loaded changes no answer.
+    std::fs::write(learner.data(), "").unwrap();
+    let plugin = learner.load("hostile").unwrap();
+    std::fs::write(learner.data(), "9").unwrap();
+    assert_eq!(plugin.predict(&amounts(1)).unwrap().numbers().unwrap(), [0.0]);
 }

@@ -2,7 +2,7 @@
 //!
 //! It finds the product's programs and plugins beside itself in the target directory, so those are built first.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, io, path::PathBuf};
 
 use crate::{
     assemble::{self, AssembleError, Profile},
@@ -18,12 +18,17 @@ const PACKAGE: &str = "foretell-measure";
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Which benchmark; all of them, if not said
-    #[arg(value_parser = ["runtime", "jobs"])]
+    #[arg(value_parser = ["runtime", "jobs", "retail"])]
     name: Option<String>,
 
     /// Also with 10,000,000 records: takes about 10 GB of disk and a quarter of an hour
     #[arg(long)]
     large: bool,
+
+    /// Directory of the public sets of purchases, for `retail`; they are not part of this project
+    // The command runs in the workspace's root, wherever the user is.
+    #[arg(long, value_name = "DIR", value_parser = absolute)]
+    data: Option<PathBuf>,
 
     /// Print one flat JSON object of figures, and nothing else, on standard output
     #[arg(long)]
@@ -51,12 +56,20 @@ impl MeasureError {
     }
 }
 
+/// A path that stays the same in another directory.
+pub(crate) fn absolute(path: &str) -> io::Result<PathBuf> {
+    std::path::absolute(path)
+}
+
 /// The command `bench`.
 pub(crate) fn bench(workspace: &Workspace, arguments: &Arguments) -> Result<(), MeasureError> {
     let mut words = vec!["bench".into()];
     words.extend(arguments.name.as_ref().map(OsString::from));
     if arguments.large {
         words.push("--large".into());
+    }
+    if let Some(data) = &arguments.data {
+        words.extend(["--data".into(), data.into()]);
     }
     measure(workspace, words, arguments.json)
 }

@@ -26,54 +26,96 @@ struct Step {
     input: Option<&'static str>,
 }
 
-const STEPS: [Step; 8] = [
-    Step {
-        purpose: "install the plugin: from now on its files are pinned by their hashes",
-        command: "foretell plugin install {plugins}/fraud-feed-forward",
-        input: None,
+impl Step {
+    const fn new(purpose: &'static str, command: &'static str) -> Self {
+        Self { purpose, command, input: None }
+    }
+}
+
+/// What the demo shows of one domain.
+struct Part {
+    title: &'static str,
+    steps: &'static [Step],
+}
+
+const PARTS: [Part; 2] = [
+    Part {
+        title: "card fraud",
+        steps: &[
+            Step::new(
+                "install the plugin: from now on its files are pinned by their hashes",
+                "foretell plugin install {plugins}/fraud-feed-forward",
+            ),
+            Step::new(
+                "simulate card transactions, with three kinds of fraud among them, into a new database",
+                "foretell-fraud simulate --customers 1000 --terminals 2000 --days 90 --seed 1 --db {database}",
+            ),
+            Step::new("is everything there?", "foretell doctor --db {database}"),
+            Step::new(
+                "score every transaction with the past that was known at its time",
+                "foretell-fraud score --db {database}",
+            ),
+            Step::new(
+                "hold the scores against what the transactions turned out to be",
+                "foretell-fraud evaluate --db {database}",
+            ),
+            Step {
+                purpose: "score one more transaction, as a shop would",
+                command: "foretell-fraud score - --db {database}",
+                input: Some(
+                    r#"{"transaction_id":"new","event_time":"2018-06-30T09:30:00Z","customer_id":"7","terminal_id":"42","amount":57.16}"#,
+                ),
+            },
+            Step::new(
+                "look at it: what was stored, its past, its score",
+                "foretell-fraud show new --db {database}",
+            ),
+            Step::new(
+                "run stored predictions again: the same scores must come out",
+                "foretell verify --domain fraud --db {database}",
+            ),
+        ],
     },
-    Step {
-        purpose: "simulate card transactions, with three kinds of fraud among them, into a new database",
-        command: "foretell-fraud simulate --customers 1000 --terminals 2000 --days 90 --seed 1 --db {database}",
-        input: None,
-    },
-    Step { purpose: "is everything there?", command: "foretell doctor --db {database}", input: None },
-    Step {
-        purpose: "score every transaction with the past that was known at its time",
-        command: "foretell-fraud score --db {database}",
-        input: None,
-    },
-    Step {
-        purpose: "hold the scores against what the transactions turned out to be",
-        command: "foretell-fraud evaluate --db {database}",
-        input: None,
-    },
-    Step {
-        purpose: "score one more transaction, as a shop would",
-        command: "foretell-fraud score - --db {database}",
-        input: Some(
-            r#"{"transaction_id":"new","event_time":"2018-06-30T09:30:00Z","customer_id":"7","terminal_id":"42","amount":57.16}"#,
-        ),
-    },
-    Step {
-        purpose: "look at it: what was stored, its past, its score",
-        command: "foretell-fraud show new --db {database}",
-        input: None,
-    },
-    Step {
-        purpose: "run stored predictions again: the same scores must come out",
-        command: "foretell verify --db {database}",
-        input: None,
+    Part {
+        title: "a shop",
+        steps: &[
+            Step::new(
+                "install what learns from a shop's own purchases, and a Transformer trained on a simulated shop",
+                "foretell plugin install {plugins}/retail-item-knn {plugins}/retail-next-item {plugins}/retail-demand",
+            ),
+            Step::new(
+                "simulate a shop with customers of different tastes and seasons, into the same database",
+                "foretell-retail simulate --customers 2000 --items 600 --days 365 --seed 1 --db {database}",
+            ),
+            Step::new(
+                "learn which items go together, and try it on the last four weeks first",
+                "foretell-retail fit --hold-out 28 --db {database}",
+            ),
+            Step::new(
+                "what may a customer like next, and why?",
+                "foretell-retail recommend 7 --in-stock --db {database}",
+            ),
+            Step::new("what is similar to an item?", "foretell-retail similar 3 --count 5 --db {database}"),
+            Step::new(
+                "ask the Transformer instead",
+                "foretell-retail recommend 7 --plugin retail-next-item --count 5 --db {database}",
+            ),
+            Step::new(
+                "how much of an item will be sold in the next months?",
+                "foretell-retail forecast 3 --every month --steps 6 --db {database}",
+            ),
+        ],
     },
 ];
 
 /// What to look at next: what it shows, and the command.
-const NEXT: [(&str, &str); 5] = [
-    ("what the plugin takes and gives", "foretell plugin inspect fraud-feed-forward"),
+const NEXT: [(&str, &str); 6] = [
+    ("what a plugin takes and gives", "foretell plugin inspect fraud-feed-forward"),
     ("the runs, with hashes of all that produced them", "foretell prediction runs --db {database}"),
     ("one prediction, with all that it came from", "foretell prediction show 1 --db {database}"),
     ("the evaluation for a program", "foretell-fraud evaluate --json --db {database}"),
-    ("the rest", "foretell-fraud --help"),
+    ("how good the recommendations are", "foretell-retail evaluate --db {database}"),
+    ("the rest", "foretell-retail --help"),
 ];
 
 /// Why the demo stopped.
@@ -135,11 +177,13 @@ pub(crate) fn demo(workspace: &Workspace) -> Result<(), DemoError> {
 
     let export = export(HOME_VARIABLE, &places.home);
     say(&format!("\n{export}"));
-    for (number, step) in (1..).zip(&STEPS) {
-        say(&format!("\n[{number}/{}] {}", STEPS.len(), step.purpose));
-        let words = places.fill(step.command);
-        let mut command = Command::new(&words[0]);
-        process::run_with_input(command.args(&words[1..]).env(HOME_VARIABLE, &places.home), step.input)?;
+    for Part { title, steps } in &PARTS {
+        for (number, step) in (1..).zip(*steps) {
+            say(&format!("\n[{title}, {number}/{}] {}", steps.len(), step.purpose));
+            let words = places.fill(step.command);
+            let mut command = Command::new(&words[0]);
+            process::run_with_input(command.args(&words[1..]).env(HOME_VARIABLE, &places.home), step.input)?;
+        }
     }
 
     say(&format!("\nwhat to look at next:\n\n{export}"));

@@ -1,9 +1,9 @@
 //! The shipped models on their published protocol.
 
-use std::{io, path::PathBuf};
+use std::path::PathBuf;
 
 use crate::{
-    bench::{MeasureError, measure},
+    bench::{MeasureError, absolute, measure},
     workspace::Workspace,
 };
 
@@ -11,7 +11,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Whose models
-    #[arg(value_parser = ["fraud"])]
+    #[arg(value_parser = ["fraud", "retail"])]
     domain: String,
 
     /// Directory of the domain's published data, which are not part of this project
@@ -26,10 +26,6 @@ pub(crate) struct Arguments {
     /// Print one flat JSON object of figures, and nothing else, on standard output
     #[arg(long)]
     json: bool,
-}
-
-fn absolute(path: &str) -> io::Result<PathBuf> {
-    std::path::absolute(path)
 }
 
 /// The command `reproduce`.

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use foretell_terminal::job;
 use foretell_terminal::{Place, Within, parse_model};
+use semver::BuildMetadata;
 
 /// Operate foretell: plugins, records, predictions, the database.
 #[derive(Debug, Parser)]
@@ -68,13 +69,23 @@ pub enum Plugin {
         plugin: String,
     },
     /// Copy a plugin into the home, and pin its files by hash.
+    #[command(
+        after_help = "Models that were trained for your own data make a version of their own beside the plugin's, as a fit does: with \
+                      --model network=shop.onnx --build shop, version 0.1.0 becomes 0.1.0+shop."
+    )]
     Install {
         /// Directory with a plugin.toml.
         #[arg(value_hint = ValueHint::DirPath)]
         directory: PathBuf,
         /// Put it in the place of the same version with other contents.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "models")]
         replace: bool,
+        /// Another file in the place of a model, such as `network=shop.onnx`; can be given for several.
+        #[arg(long = "model", value_name = "SLOT=FILE", value_parser = parse_model, requires = "build")]
+        models: Vec<(String, PathBuf)>,
+        /// What the version with these models is called, after a `+`: letters, digits, `-` and dots.
+        #[arg(long, value_name = "NAME", requires = "models")]
+        build: Option<BuildMetadata>,
     },
     /// Remove an installed plugin. Stored predictions stay.
     Remove {
@@ -176,8 +187,13 @@ pub enum Prediction {
 /// `foretell model`
 #[derive(Debug, Subcommand)]
 pub enum Model {
-    /// List who answers in each domain, and who is tried beside it.
+    /// List who answers in each domain, who is tried beside it, and what was fitted.
     List,
+    /// Show what a fitted model was learned from.
+    Show {
+        /// `name@version`, or `name` for what was fitted last.
+        plugin: String,
+    },
     /// Make a plugin the champion of its domain: from now on it answers.
     Promote {
         /// Which plugin, and with which model.

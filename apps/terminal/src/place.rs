@@ -8,6 +8,7 @@ use clap::{Args, ValueHint};
 use foretell_runtime::onnx::{Places, Runtime};
 use foretell_runtime::plugin::{LoadOptions, Plugin};
 use foretell_runtime::registry::Registry;
+use foretell_runtime::trust::Verified;
 use foretell_store::open::{OpenError, OpenErrorKind, OpenOptions, Store};
 
 use crate::Failure;
@@ -69,6 +70,13 @@ impl Place {
         Runtime::start(&self.places()).map_err(|error| Failure::new(&error))
     }
 
+    /// An installed plugin, `name` or `name@version`, whose files are those that were installed.
+    pub fn verified(&self, wanted: &str) -> Result<Verified, Failure> {
+        let registry = self.registry()?;
+        let installed = registry.find(wanted).map_err(|error| Failure::new(&error))?;
+        registry.verify(&installed).map_err(|error| Failure::new(&error))
+    }
+
     /// Loads an installed plugin, `name` or `name@version`, with another file in one of its model slots if that is wanted.
     pub fn plugin(
         &self,
@@ -76,9 +84,7 @@ impl Place {
         wanted: &str,
         model: Option<(&str, &Path)>,
     ) -> Result<Arc<Plugin>, Failure> {
-        let registry = self.registry()?;
-        let installed = registry.find(wanted).map_err(|error| Failure::new(&error))?;
-        let mut verified = registry.verify(&installed).map_err(|error| Failure::new(&error))?;
+        let mut verified = self.verified(wanted)?;
         if let Some((slot, file)) = model {
             let file = std::path::absolute(file).map_err(|error| Failure::new(&error))?;
             verified = verified.with_model(slot, &file, None).map_err(|error| Failure::new(&error))?;

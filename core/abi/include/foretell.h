@@ -55,6 +55,10 @@ typedef struct ArrowSchema ForetellArrowSchema;
 typedef struct ArrowArray ForetellArrowArray;
 typedef DLTensor ForetellDLTensor;
 
+// Ids of capabilities, which cbindgen can't read from the source.
+#define FORETELL_DATA_CAPABILITY "foretell.data/1"
+#define FORETELL_FIT_CAPABILITY "foretell.fit/1"
+
 
 // Major number of the interface. A host and a plugin work together only when it is equal.
 #define FORETELL_ABI_MAJOR 1
@@ -64,6 +68,12 @@ typedef DLTensor ForetellDLTensor;
 
 // Bytes of an error message that fit into an `ForetellError`.
 #define FORETELL_ERROR_BYTES_MAX 1024
+
+// The host's side of a `ForetellFitOutput`; the plugin only hands it back.
+typedef struct ForetellFitOutputContext ForetellFitOutputContext;
+
+// What has been learned so far, the plugin's own; the host only hands it back.
+typedef struct ForetellFitting ForetellFitting;
 
 // The host's side of an instance; the plugin only hands it back.
 typedef struct ForetellHostContext ForetellHostContext;
@@ -128,7 +138,7 @@ typedef struct ForetellHost {
               struct ForetellBytes message);
   // Not zero when the work is no longer wanted: return `FORETELL_STATUS_CANCELLED` soon.
   int32_t (*is_cancelled)(const struct ForetellHostContext *context);
-  // An optional power of the host by its id, such as `foretell.example/1`; null when the host does not have it.
+  // An optional power of the host by its id, such as `FORETELL_DATA_CAPABILITY`; null when the host does not have it.
   const void *(*capability)(const struct ForetellHostContext *context,
                             struct ForetellBytes id);
 } ForetellHost;
@@ -170,12 +180,77 @@ typedef struct ForetellPlugin {
                             struct ForetellError *error);
   // Ends an instance.
   void (*close)(struct ForetellInstance *instance);
-  // An optional power of the plugin by its id, such as `foretell.fit/1`; null when the plugin does not have it.
+  // An optional power of the plugin by its id, such as `FORETELL_FIT_CAPABILITY`; null when the plugin does not have it.
   const void *(*capability)(struct ForetellBytes id);
 } ForetellPlugin;
 
 // Type of the exported symbol.
 typedef const struct ForetellPlugin *(*ForetellEntry)(void);
+
+// What the host offers under `FORETELL_DATA_CAPABILITY`. It lives as long as the process.
+typedef struct ForetellHostData {
+  // Size of this struct in bytes.
+  size_t size;
+  // Lends the content of the file that the manifest lists under `name`, as the host verified it. `context` is the one of
+  // the `ForetellHost`. The bytes stay where they are until `close` or, while learning, until `end` returns.
+  ForetellStatus (*read)(const struct ForetellHostContext *context,
+                         struct ForetellBytes name,
+                         struct ForetellBytes *data,
+                         struct ForetellError *error);
+} ForetellHostData;
+
+// What learning begins with. Lent for the call.
+typedef struct ForetellFitRequest {
+  // Size of this struct in bytes.
+  size_t size;
+  // Type of the records: a struct of the manifest's inputs, in its order, then its history columns.
+  const ForetellArrowSchema *records;
+  // The manifest's `[config]` with the user's changes, as a JSON object.
+  struct ForetellBytes config;
+  // Where everything random begins: the same seed, records and settings give the same files.
+  uint64_t seed;
+  // Not zero when learning goes on from the files that `FORETELL_DATA_CAPABILITY` lends; zero when it begins anew.
+  int32_t update;
+} ForetellFitRequest;
+
+// Where the plugin writes what it learned. Lent for the call.
+typedef struct ForetellFitOutput {
+  // Size of this struct in bytes.
+  size_t size;
+  // First argument of the function below.
+  const struct ForetellFitOutputContext *context;
+  // Writes to one of the models that the manifest's `[fit]` lists. Repeated writes append; one without bytes counts, and
+  // leaves an empty file.
+  ForetellStatus (*write)(const struct ForetellFitOutputContext *context,
+                          struct ForetellBytes model,
+                          struct ForetellBytes bytes,
+                          struct ForetellError *error);
+} ForetellFitOutput;
+
+// What a plugin offers under `FORETELL_FIT_CAPABILITY`. It lives as long as the process.
+//
+// The host calls `begin`, `learn` for batch after batch, `finish`, and in any case `end`, one call at a time, though not
+// always from the same thread. Records come once each, in the order of their times and then of their ids, with their past.
+// After a call that failed, nothing but `end` follows.
+typedef struct ForetellFit {
+  // Size of this struct in bytes.
+  size_t size;
+  // Begins. The host's table is valid until `end` returns.
+  ForetellStatus (*begin)(const struct ForetellHost *host,
+                          const struct ForetellFitRequest *request,
+                          struct ForetellFitting **fitting,
+                          struct ForetellError *error);
+  // Learns from a batch. Returns `FORETELL_STATUS_CANCELLED` soon when the host asks for it.
+  ForetellStatus (*learn)(struct ForetellFitting *fitting,
+                          const ForetellArrowArray *records,
+                          struct ForetellError *error);
+  // Ends the learning: writes each of the models that the manifest's `[fit]` lists.
+  ForetellStatus (*finish)(struct ForetellFitting *fitting,
+                           const struct ForetellFitOutput *output,
+                           struct ForetellError *error);
+  // Frees what `begin` made.
+  void (*end)(struct ForetellFitting *fitting);
+} ForetellFit;
 
 // The call did what it says.
 #define FORETELL_STATUS_OK 0

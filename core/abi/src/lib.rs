@@ -17,20 +17,29 @@
 //! [DLPack](https://dmlc.github.io/dlpack/latest/c_api.html) ([`DLTensor`]). Everything else is a `repr(C)` struct,
 //! a sized integer, or a pointer and a length. The C header `include/foretell.h` is generated from this file.
 //!
+//! What not every plugin and host has is asked for by name ([`Plugin::capability`], [`Host::capability`]) and costs nobody
+//! else a version: files of data that a plugin reads ([`HostData`]), and learning them from records ([`Fit`]).
+//!
 //! The rules of the boundary:
 //!
 //! - **Invariant:** every struct of ours begins with its size in bytes. A later minor version only appends fields;
 //!   whoever reads a field beyond the size that the other side stated must not.
 //! - **Invariant:** whoever allocates frees. The only memory that changes hands is the prediction array and the
 //!   prediction schema, and both carry the plugin's own `release`.
-//! - **Invariant:** what the host lends (records, request, names, tensors) is valid until the call returns. A plugin
-//!   neither keeps, changes nor releases it.
+//! - **Invariant:** what the host lends (records, request, names, tensors) is valid until the call returns, and the content
+//!   of a data file as long as the instance. A plugin neither keeps, changes nor releases it.
 //! - **Invariant:** nothing unwinds across the boundary. A plugin turns a panic or an exception into [`STATUS_PANIC`].
 //! - **Invariant:** compatibility is one rule: [`compatible`].
 //!
 //! Pitfall: `predict` is called from several threads at once unless the manifest says `concurrency = "serial"`.
 
+mod capability;
+
 use std::ffi::{CStr, c_char, c_void};
+
+pub use capability::{
+    DATA_CAPABILITY, FIT_CAPABILITY, Fit, FitOutput, FitOutputContext, FitRequest, Fitting, HostData,
+};
 
 /// Major number of the interface. A host and a plugin work together only when it is equal.
 pub const ABI_MAJOR: u32 = 1;
@@ -363,7 +372,7 @@ pub struct Host {
     pub log: Option<unsafe extern "C" fn(context: *const HostContext, level: LogLevel, message: Bytes)>,
     /// Not zero when the work is no longer wanted: return [`STATUS_CANCELLED`] soon.
     pub is_cancelled: Option<unsafe extern "C" fn(context: *const HostContext) -> i32>,
-    /// An optional power of the host by its id, such as `foretell.example/1`; null when the host does not have it.
+    /// An optional power of the host by its id, such as [`DATA_CAPABILITY`]; null when the host does not have it.
     pub capability: Option<unsafe extern "C" fn(context: *const HostContext, id: Bytes) -> *const c_void>,
 }
 
@@ -414,7 +423,7 @@ pub struct Plugin {
     >,
     /// Ends an instance.
     pub close: Option<unsafe extern "C" fn(instance: *mut Instance)>,
-    /// An optional power of the plugin by its id, such as `foretell.fit/1`; null when the plugin does not have it.
+    /// An optional power of the plugin by its id, such as [`FIT_CAPABILITY`]; null when the plugin does not have it.
     pub capability: Option<unsafe extern "C" fn(id: Bytes) -> *const c_void>,
 }
 

@@ -168,6 +168,28 @@ impl Bootstrap {
         rows: &Rows,
         statistics: impl Fn(&[u32]) -> [Option<f64>; N] + Sync,
     ) -> Result<[Option<Interval>; N], BootstrapError> {
+        let answers = self.answers(rows, statistics)?;
+        Ok(std::array::from_fn(|n| self.interval_of(answers.iter().map(|answer| answer[n]))))
+    }
+
+    /// As [`Bootstrap::intervals`], for a number of statistics that is known only when the program runs: the same for
+    /// every draw.
+    pub(crate) fn intervals_of_many(
+        &self,
+        rows: &Rows,
+        statistics: impl Fn(&[u32]) -> Vec<Option<f64>> + Sync,
+    ) -> Result<Vec<Option<Interval>>, BootstrapError> {
+        let answers = self.answers(rows, statistics)?;
+        let interval = |n: usize| self.interval_of(answers.iter().map(|answer| answer[n]));
+        Ok((0..answers.first().map_or(0, Vec::len)).map(interval).collect())
+    }
+
+    /// What `statistics` says of each draw.
+    fn answers<A: Send>(
+        &self,
+        rows: &Rows,
+        statistics: impl Fn(&[u32]) -> A + Sync,
+    ) -> Result<Vec<A>, BootstrapError> {
         self.check(rows)?;
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get) as u32;
         let replicate_share = |first: u32| {
@@ -179,7 +201,7 @@ impl Bootstrap {
             }
             answers
         };
-        let answers: Vec<[Option<f64>; N]> = std::thread::scope(|scope| {
+        Ok(std::thread::scope(|scope| {
             let others: Vec<_> =
                 (1..threads).map(|first| scope.spawn(move || replicate_share(first))).collect();
             let mut answers = replicate_share(0);
@@ -187,8 +209,7 @@ impl Bootstrap {
                 answers.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
             }
             answers
-        });
-        Ok(std::array::from_fn(|n| self.interval_of(answers.iter().map(|answer| answer[n]))))
+        }))
     }
 
     fn check(&self, rows: &Rows) -> Result<(), BootstrapError> {

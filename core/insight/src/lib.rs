@@ -16,10 +16,12 @@
 //! # Concepts
 //! - A **column** is a slice; row `i` of every column belongs to the same record.
 //! - [`classification::Ranking`] is the one sorted view of a score column and its labels. It is made once, and
-//!   every metric of the crate is a pass over it.
+//!   every metric of a classifier is a pass over it.
 //! - [`bootstrap`] puts an interval around any statistic of the rows, from a seed.
-//! - [`report`] gathers what people ask for most in one value that serialises to JSON.
+//! - [`report`] gathers what people ask for most of a classifier in one value that serialises to JSON.
 //! - [`comparison`] does the same for two models on the same rows.
+//! - [`retrieval`] is about ranked lists, and [`forecast`] about series of numbers and their quantiles; each has a
+//!   report of its own. Both take [`lists`]: several values for each row, in flat columns.
 //!
 //! # Contract
 //! Everything here is a pure function of its arguments: the same columns, settings and seed give the same
@@ -37,4 +39,7 @@
 pub mod bootstrap;
 pub mod classification;
 pub mod comparison;
+pub mod forecast;
+pub mod lists;
 pub mod report;
+pub mod retrieval;

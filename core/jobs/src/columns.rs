@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, SchemaRef};
 use foretell_runtime::manifest::{FieldType, LABEL_PREFIX, Manifest};
-use foretell_runtime::plugin::Plugin;
 use foretell_store::history::{FieldKind, HistoryBatch, HistoryField, HistorySpec};
 use thiserror::Error;
 
@@ -23,8 +22,12 @@ pub struct InputError {
     pub kind: FieldType,
 }
 
-/// The histories of a manifest as the store serves them, in the manifest's order.
+/// The histories of a manifest as the store serves them, in the manifest's order. Fails if it asks for an input that stored records
+/// don't have.
 pub fn history_specs(manifest: &Manifest) -> Result<Vec<HistorySpec>, InputError> {
+    if let Some(input) = manifest.inputs.iter().find(|input| input.kind == FieldType::Image) {
+        return Err(missing(manifest, &input.name, &input.kind));
+    }
     manifest
         .histories
         .iter()
@@ -51,11 +54,7 @@ fn history_field(manifest: &Manifest, name: &str) -> Result<HistoryField, InputE
         FieldType::Utf8 | FieldType::Category => FieldKind::Utf8,
         FieldType::Timestamp => FieldKind::Timestamp,
         FieldType::Image | FieldType::List(_) => {
-            return Err(InputError {
-                plugin: manifest.plugin.name.clone(),
-                field: name.to_owned(),
-                kind: found.clone(),
-            });
+            return Err(missing(manifest, name, found));
         }
     };
     Ok(match name.strip_prefix(LABEL_PREFIX) {
@@ -64,14 +63,18 @@ fn history_field(manifest: &Manifest, name: &str) -> Result<HistoryField, InputE
     })
 }
 
-/// The manifest's inputs alone, without its history.
-pub(crate) fn inputs(plugin: &Plugin) -> SchemaRef {
-    Arc::new(plugin.manifest().input_schema())
+fn missing(manifest: &Manifest, field: &str, kind: &FieldType) -> InputError {
+    InputError { plugin: manifest.plugin.name.clone(), field: field.to_owned(), kind: kind.clone() }
 }
 
-/// Puts a batch of the store together as the plugin takes it: inputs, then history.
-pub(crate) fn assemble(plugin: &Plugin, batch: &HistoryBatch) -> Result<RecordBatch, ArrowError> {
+/// The manifest's inputs alone, without its history.
+pub(crate) fn inputs(manifest: &Manifest) -> SchemaRef {
+    Arc::new(manifest.input_schema())
+}
+
+/// Puts a batch of the store together as a plugin with these columns takes it: inputs, then history.
+pub(crate) fn assemble(schema: &SchemaRef, batch: &HistoryBatch) -> Result<RecordBatch, ArrowError> {
     let mut columns: Vec<ArrayRef> = batch.records.columns().to_vec();
     columns.extend(batch.history.iter().map(|list| Arc::new(list.clone()) as ArrayRef));
-    RecordBatch::try_new(plugin.schema().clone(), columns)
+    RecordBatch::try_new(Arc::clone(schema), columns)
 }

@@ -61,6 +61,12 @@ pub enum CompareError {
         /// What both do.
         task: String,
     },
+    /// The predictions of the task are no scores.
+    #[error("both runs do {task}, whose predictions have no score to compare")]
+    NoScores {
+        /// What both do.
+        task: String,
+    },
     /// No record was scored by both.
     #[error(
         "runs {old_run} and {new_run} have no record in common: only the first scored {only_old}, and only the second {only_new}"
@@ -127,6 +133,8 @@ pub struct CompareReport {
     pub domain: String,
     /// The task of both runs.
     pub task: String,
+    /// What of each prediction is compared, where that is not all of it: `first item`, `first step`, `surest box`.
+    pub by: Option<&'static str>,
     /// The run that is compared with.
     pub old: ComparedRun,
     /// The run that is compared.
@@ -235,6 +243,7 @@ pub async fn compare(store: &Store, options: CompareOptions) -> Result<CompareRe
             models: old_side.models == new_side.models,
             settings: old.config == new.config,
         },
+        by: part(&new.plugin.task),
         domain: new.plugin.domain,
         task: new.plugin.task,
         old: old_side,
@@ -258,10 +267,24 @@ fn check(old: &Run, new: &Run, options: &CompareOptions) -> Result<(), CompareEr
         let (old, new) = (old.plugin.task.clone(), new.plugin.task.clone());
         return Err(CompareError::Tasks { old_run, old, new_run, new });
     }
+    if new.plugin.task == Task::Segmentation.to_string() {
+        return Err(CompareError::NoScores { task: new.plugin.task.clone() });
+    }
     if options.label.is_some() && new.plugin.task != Task::BinaryClassification.to_string() {
         return Err(CompareError::LabelOfTask { task: new.plugin.task.clone() });
     }
     Ok(())
+}
+
+/// What of a prediction its score and its label are about, where that is not all of it.
+fn part(task: &str) -> Option<&'static str> {
+    const PARTS: [(Task, &str); 4] = [
+        (Task::Ranking, "first item"),
+        (Task::Forecast, "first step"),
+        (Task::Detection, "surest box"),
+        (Task::Tracking, "surest box"),
+    ];
+    PARTS.into_iter().find(|(of, _)| of.to_string() == task).map(|(_, part)| part)
 }
 
 /// The class that a true label means, if both plugins call it the same.

@@ -11,7 +11,7 @@ use foretell_store::selection::Selection;
 use crate::columns::history_specs;
 use crate::lineage::{Program, register};
 use crate::process::{identity, is_gone};
-use crate::score::{ScoreError, check_task};
+use crate::score::ScoreError;
 
 /// How often it is looked whether somebody else has planned a job.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -79,9 +79,9 @@ async fn new_job(
     options: &JobOptions,
 ) -> Result<NewJob, ScoreError> {
     let manifest = plugin.manifest();
-    check_task(manifest)?;
     history_specs(manifest)?;
-    let run = register(store, plugin, program, options.role == Role::Challenger).await?;
+    let shadow = options.role == Role::Challenger;
+    let run = register(store, plugin.verified(), plugin.config(), program, shadow).await?;
     let selection = Selection { domain: manifest.plugin.domain.clone(), ..options.selection.clone() };
     Ok(NewJob {
         chunk_records: options.chunk_records,

@@ -36,7 +36,7 @@ pub async fn deploy(
     program: &Program,
     role: Role,
 ) -> Result<(), GiveRoleError> {
-    let run = register(store, plugin, program, role == Role::Challenger).await?;
+    let run = register(store, plugin.verified(), plugin.config(), program, role == Role::Challenger).await?;
     let new = NewDeployment {
         plugin_version_id: run.plugin_version_id,
         model_ids: run.model_ids,
@@ -48,7 +48,7 @@ pub async fn deploy(
 
 /// Whether a deployment is of this plugin, with the same models and settings.
 pub fn is_deployed(plugin: &Plugin, deployment: &Deployment) -> bool {
-    deployment.plugin == plugin_version(plugin)
+    deployment.plugin == plugin_version(plugin.verified())
         && deployment.config == plugin.config()
-        && hashes(&deployment.models) == hashes(&models(plugin))
+        && hashes(&deployment.models) == hashes(&models(plugin.verified()))
 }

@@ -1,14 +1,18 @@
 //! Predictions for a batch in which some records may be poison.
 
+use std::ops::Range;
+
 use arrow_array::RecordBatch;
-use foretell_runtime::check::check;
+use foretell_runtime::check::{Refusal, check};
 use foretell_runtime::plugin::{Plugin, PredictError, PredictErrorKind};
+
+use crate::outcome::{self, Predicted};
 
 /// What came out for one record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// The score of a classification, or the value of a regression.
-    Number(f32),
+    /// The prediction.
+    Predicted(Predicted),
     /// Why there is none.
     Refused {
         /// Input field at fault, where one is.
@@ -18,10 +22,19 @@ pub enum Answer {
     },
 }
 
-impl Answer {
-    fn refused(reason: String) -> Self {
-        Self::Refused { field: None, reason }
-    }
+/// The rows that were not refused, as far as they stand together, in pieces of at most `rows_max`.
+///
+/// `refusals` are those of [`check`]: in the order of rows, one for each row at most.
+pub(crate) fn allowed(
+    refusals: &[Refusal],
+    rows: usize,
+    rows_max: usize,
+) -> impl Iterator<Item = Range<usize>> {
+    let starts = std::iter::once(0).chain(refusals.iter().map(|refusal| refusal.row + 1));
+    let ends = refusals.iter().map(|refusal| refusal.row).chain(std::iter::once(rows));
+    starts.zip(ends).flat_map(move |(start, end)| {
+        (start..end).step_by(rows_max).map(move |first| first..end.min(first + rows_max))
+    })
 }
 
 /// One answer for each record, in order.
@@ -31,19 +44,12 @@ impl Answer {
 /// other columns than the plugin asks for, or the work was cancelled.
 pub(crate) fn predict(plugin: &Plugin, records: &RecordBatch) -> Result<Vec<Answer>, PredictError> {
     let mut answers = vec![None; records.num_rows()];
-    for refusal in check(plugin.manifest(), records) {
-        answers[refusal.row] = Some(Answer::Refused { field: Some(refusal.field), reason: refusal.reason });
+    let refusals = check(plugin.manifest(), records);
+    for rows in allowed(&refusals, records.num_rows(), plugin.manifest().limits.rows_max) {
+        halve(plugin, &records.slice(rows.start, rows.len()), &mut answers[rows])?;
     }
-    let mut start = 0;
-    while start < answers.len() {
-        if answers[start].is_some() {
-            start += 1;
-            continue;
-        }
-        let allowed = answers[start..].iter().take(plugin.manifest().limits.rows_max);
-        let rows = allowed.take_while(|answer| answer.is_none()).count();
-        halve(plugin, &records.slice(start, rows), &mut answers[start..start + rows])?;
-        start += rows;
+    for Refusal { row, field, reason } in refusals {
+        answers[row] = Some(Answer::Refused { field: Some(field), reason });
     }
     Ok(answers.into_iter().map(|answer| answer.expect("each row is refused or predicted")).collect())
 }
@@ -51,14 +57,7 @@ pub(crate) fn predict(plugin: &Plugin, records: &RecordBatch) -> Result<Vec<Answ
 fn halve(plugin: &Plugin, records: &RecordBatch, answers: &mut [Option<Answer>]) -> Result<(), PredictError> {
     match plugin.predict(records) {
         Ok(predictions) => {
-            let numbers = predictions.numbers().unwrap_or_default();
-            for (answer, &number) in answers.iter_mut().zip(numbers) {
-                *answer = Some(if number.is_finite() {
-                    Answer::Number(number)
-                } else {
-                    Answer::refused(format!("the plugin answered {number}; expected a finite number"))
-                });
-            }
+            outcome::read(plugin.manifest(), predictions.columns(), answers);
             Ok(())
         }
         Err(error) => match error.kind {
@@ -66,7 +65,7 @@ fn halve(plugin: &Plugin, records: &RecordBatch, answers: &mut [Option<Answer>])
                 Err(error)
             }
             PredictErrorKind::Call(_) | PredictErrorKind::Answer(_) if answers.len() == 1 => {
-                answers[0] = Some(Answer::refused(error.kind.to_string()));
+                answers[0] = Some(Answer::Refused { field: None, reason: error.kind.to_string() });
                 Ok(())
             }
             PredictErrorKind::Call(_) | PredictErrorKind::Answer(_) => {
@@ -76,5 +75,24 @@ fn halve(plugin: &Plugin, records: &RecordBatch, answers: &mut [Option<Answer>])
                 halve(plugin, &records.slice(middle, second.len()), second)
             }
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_refused_is_done_in_pieces() {
+        let pieces = |refused: &[usize], rows, rows_max| {
+            let refusal = |row: &usize| Refusal { row: *row, field: String::new(), reason: String::new() };
+            let refusals: Vec<_> = refused.iter().map(refusal).collect();
+            allowed(&refusals, rows, rows_max).collect::<Vec<_>>()
+        };
+        assert_eq!(pieces(&[], 0, 4), []);
+        assert_eq!(pieces(&[], 9, 4), [0..4, 4..8, 8..9]);
+        assert_eq!(pieces(&[0, 3, 4, 9], 10, 4), [1..3, 5..9]);
+        assert_eq!(pieces(&[2], 9, 5), [0..2, 3..8, 8..9]);
+        assert_eq!(pieces(&[0], 1, 5), []);
     }
 }

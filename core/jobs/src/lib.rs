@@ -7,6 +7,8 @@
 //!   batch, and writes predictions and rejects; reading, predicting and writing overlap.
 //! - [`supervise()`] runs workers as processes of their own, ends those whose plugin hangs, and starts others in the place of
 //!   those that die. [`resume`] makes an interrupted job ready for it.
+//! - [`create_fit`] and [`run_fit`] plan and do a fit: a plugin learns its model anew from stored records, and what it learned becomes
+//!   a version of the plugin.
 //! - [`answer()`] scores a few records at once, online.
 //! - [`verify()`] repeats stored predictions with the plugin, the models and the past of their time, and compares.
 //! - [`compare()`] sets what two runs said of the same records side by side.
@@ -15,14 +17,18 @@
 //!   a process leaves whole chunks behind, and another one goes on with the rest.
 //! - **Invariant:** a record that makes a plugin fail, panic, hang or crash costs that record, and not its chunk.
 
+mod agree;
 mod answer;
 mod columns;
 mod compare;
 mod create;
 mod deploy;
 mod event;
+mod fit;
 mod isolate;
 mod lineage;
+mod outcome;
+mod presence;
 mod process;
 mod read;
 mod reload;
@@ -39,8 +45,11 @@ pub use compare::{
 pub use create::{JobOptions, create, preview, resume};
 pub use deploy::{GiveRoleError, deploy, is_deployed};
 pub use event::Event;
+pub use fit::{FitError, FitOptions, PlannedFit, create_fit, run_fit};
+pub use foretell_store::job::{Fitted, FittedModel};
 pub use isolate::Answer;
 pub use lineage::Program;
+pub use outcome::Predicted;
 pub use process::is_gone;
 pub use reload::{ReloadError, ReloadErrorKind, reload_deployed};
 pub use score::ScoreError;

@@ -1,7 +1,7 @@
 //! What produced a prediction, as the store keeps it.
 
 use foretell_runtime::onnx::Runtime;
-use foretell_runtime::plugin::Plugin;
+use foretell_runtime::trust::{Verified, VerifiedModel};
 use foretell_store::history::Watermarks;
 use foretell_store::lineage::{LineageError, Model, NewRun, PluginVersion, Run};
 use foretell_store::open::Store;
@@ -34,11 +34,12 @@ impl Program {
     }
 }
 
-/// Writes down which plugin, models and settings are about to predict, unless the store knows them, and returns the run that
-/// may begin.
+/// Writes down which plugin, models and settings are about to predict or to learn, unless the store knows them, and returns the run
+/// that may begin.
 pub(crate) async fn register(
     store: &Store,
-    plugin: &Plugin,
+    plugin: &Verified,
+    config: &str,
     program: &Program,
     shadow: bool,
 ) -> Result<NewRun, LineageError> {
@@ -50,9 +51,9 @@ pub(crate) async fn register(
     Ok(NewRun {
         plugin_version_id,
         model_ids,
-        config: plugin.config().to_owned(),
+        config: config.to_owned(),
         onnxruntime: program.onnxruntime.clone(),
-        threads: plugin.verified().models().iter().map(|model| model.threads as i64).max().unwrap_or(1),
+        threads: plugin.models().iter().map(|model| model.threads as i64).max().unwrap_or(1),
         program: program.name.clone(),
         author: program.author.clone(),
         selection: String::new(),
@@ -72,28 +73,28 @@ pub(crate) fn hashes(models: &[Model]) -> Vec<(&str, &str)> {
     hashes
 }
 
-/// A loaded plugin, in the store's words.
-pub(crate) fn plugin_version(plugin: &Plugin) -> PluginVersion {
-    let (verified, manifest) = (plugin.verified(), &plugin.manifest().plugin);
+/// A plugin, in the store's words.
+pub(crate) fn plugin_version(plugin: &Verified) -> PluginVersion {
+    let manifest = &plugin.manifest().plugin;
     PluginVersion {
         name: manifest.name.clone(),
         version: manifest.version.to_string(),
         domain: manifest.domain.clone(),
         task: manifest.task.to_string(),
-        library_hash: verified.library_hash().to_string(),
-        manifest_hash: verified.manifest_hash().to_string(),
-        manifest: verified.manifest_text().to_owned(),
+        library_hash: plugin.library_hash().to_string(),
+        manifest_hash: plugin.manifest_hash().to_string(),
+        manifest: plugin.manifest_text().to_owned(),
     }
 }
 
-/// The models of a loaded plugin, in the store's words.
-pub(crate) fn models(plugin: &Plugin) -> Vec<Model> {
-    let of = |model: &foretell_runtime::trust::VerifiedModel| Model {
+/// The models of a plugin, in the store's words.
+pub(crate) fn models(plugin: &Verified) -> Vec<Model> {
+    let of = |model: &VerifiedModel| Model {
         plugin: plugin.manifest().plugin.name.clone(),
         name: model.name.clone(),
         hash: model.hash.to_string(),
         file: model.path.display().to_string(),
         bytes: std::fs::metadata(&model.path).map_or(0, |file| file.len() as i64),
     };
-    plugin.verified().models().iter().map(of).collect()
+    plugin.models().iter().map(of).collect()
 }

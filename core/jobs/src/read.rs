@@ -10,6 +10,8 @@ use foretell_store::job::Chunk;
 use foretell_store::open::Store;
 use tokio::sync::mpsc;
 
+use crate::score::ScoreError;
+
 /// Records of one batch. Their past should fit into the processor's cache, together with what the plugin makes of it.
 const BATCH_RECORDS: usize = 1_024;
 
@@ -56,12 +58,12 @@ impl Reader {
         Self { store, domain, inputs, specs, watermarks, walk: None }
     }
 
-    /// Sends a chunk with the past of its records.
+    /// Sends a chunk with the past of its records, which come in the order of (event time, id).
     pub(crate) async fn read(
         &mut self,
         chunk: Chunk,
         sender: &mpsc::Sender<Read>,
-    ) -> Result<Result<(), Abandoned>, HistoryError> {
+    ) -> Result<Result<(), Abandoned>, ScoreError> {
         if sender.send(Read::Begin(Box::new(chunk.clone()))).await.is_err() {
             return Ok(Err(Abandoned));
         }
@@ -113,8 +115,8 @@ impl Reader {
         &self,
         chunk: &Chunk,
         sender: &mpsc::Sender<Read>,
-    ) -> Result<Option<Duration>, HistoryError> {
-        let ids: Vec<i64> = chunk.portion.members.iter().collect();
+    ) -> Result<Option<Duration>, ScoreError> {
+        let ids = self.store.ids_by_time(&chunk.portion.members).await?;
         let mut waiting: Vec<&[i64]> = ids.chunks(LOOKUP_RECORDS).rev().collect();
         let mut waited = Duration::ZERO;
         while let Some(ids) = waiting.pop() {
@@ -132,7 +134,7 @@ impl Reader {
                     let (first, second) = ids.split_at(ids.len() / 2);
                     waiting.extend([second, first]);
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(Some(waited))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foretell_runtime::onnx::Runtime;
 use foretell_runtime::plugin::{LoadError, LoadOptions, Plugin};
 use foretell_runtime::registry::{FindError, Registry};
-use foretell_runtime::trust::TrustError;
+use foretell_runtime::trust::{TrustError, Verified};
 use foretell_store::deployment::{Deployment, Role};
 use foretell_store::lineage::{Model, PluginVersion, Run};
 use thiserror::Error;
@@ -55,10 +55,24 @@ struct Made<'m> {
     config: &'m str,
 }
 
+impl<'m> Made<'m> {
+    fn by(run: &'m Run) -> Self {
+        Self { plugin: &run.plugin, models: &run.models, config: &run.config }
+    }
+}
+
 /// Loads the plugin, models and settings of a run, and makes sure that they are the same to the byte.
 pub(crate) fn reload(registry: &Registry, runtime: &Arc<Runtime>, run: &Run) -> Result<Plugin, ReloadError> {
-    let made = Made { plugin: &run.plugin, models: &run.models, config: &run.config };
-    load(registry, runtime, &made).map_err(|kind| ReloadError { what: format!("run {}", run.id), kind })
+    load(registry, runtime, &Made::by(run)).map_err(|kind| ReloadError { what: run_words(run), kind })
+}
+
+/// The plugin and models of a run, the same to the byte, yet to be loaded; and its settings.
+pub(crate) fn recover(registry: &Registry, run: &Run) -> Result<(Verified, LoadOptions), ReloadError> {
+    find(registry, &Made::by(run)).map_err(|kind| ReloadError { what: run_words(run), kind })
+}
+
+fn run_words(run: &Run) -> String {
+    format!("run {}", run.id)
 }
 
 /// Loads the plugin, models and settings of a deployment, and makes sure that they are the same to the byte.
@@ -74,6 +88,11 @@ pub fn reload_deployed(
 }
 
 fn load(registry: &Registry, runtime: &Arc<Runtime>, made: &Made<'_>) -> Result<Plugin, ReloadErrorKind> {
+    let (verified, options) = find(registry, made)?;
+    Ok(Plugin::load(runtime, verified, &options).map_err(Box::new)?)
+}
+
+fn find(registry: &Registry, made: &Made<'_>) -> Result<(Verified, LoadOptions), ReloadErrorKind> {
     let installed = registry.find(&format!("{}@{}", made.plugin.name, made.plugin.version))?;
     let mut verified = registry.verify(&installed).map_err(Box::new)?;
     for model in made.models {
@@ -84,9 +103,7 @@ fn load(registry: &Registry, runtime: &Arc<Runtime>, made: &Made<'_>) -> Result<
                 verified.with_model(&model.name, Path::new(&model.file), expected).map_err(Box::new)?;
         }
     }
-    let config = serde_json::from_str(made.config).unwrap_or_default();
-    let plugin = Plugin::load(runtime, verified, &LoadOptions { config, sessions: 1 }).map_err(Box::new)?;
-    let (found, found_models) = (plugin_version(&plugin), models(&plugin));
+    let (found, found_models) = (plugin_version(&verified), models(&verified));
     let other = |what: String, stored: &str, installed: &str| ReloadErrorKind::Other {
         what,
         stored: stored.to_owned(),
@@ -98,10 +115,11 @@ fn load(registry: &Registry, runtime: &Arc<Runtime>, made: &Made<'_>) -> Result<
     if found.manifest_hash != made.plugin.manifest_hash {
         return Err(other("manifest".to_owned(), &made.plugin.manifest_hash, &found.manifest_hash));
     }
-    match difference(made.models, &found_models) {
-        Some((name, stored, installed)) => Err(other(format!("model `{name}`"), stored, installed)),
-        None => Ok(plugin),
+    if let Some((name, stored, installed)) = difference(made.models, &found_models) {
+        return Err(other(format!("model `{name}`"), stored, installed));
     }
+    let config = serde_json::from_str(made.config).unwrap_or_default();
+    Ok((verified, LoadOptions { config, sessions: 1 }))
 }
 
 /// The first model slot whose hash differs.

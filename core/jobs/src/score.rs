@@ -1,7 +1,6 @@
 //! From records with their past to predictions and rejects.
 
 use arrow_schema::ArrowError;
-use foretell_runtime::manifest::{Manifest, Task};
 use foretell_runtime::plugin::{Plugin, PredictError, PredictErrorKind};
 use foretell_store::fault::ReadError;
 use foretell_store::history::{HistoryBatch, HistoryError, HistorySpec, Watermarks, lookup};
@@ -15,18 +14,11 @@ use thiserror::Error;
 
 use crate::columns::{InputError, assemble, inputs};
 use crate::isolate::{Answer, predict};
+use crate::outcome::Predicted;
 
 /// Why records could not be scored. What was committed before stays.
 #[derive(Debug, Error)]
 pub enum ScoreError {
-    /// The plugin's task has no score.
-    #[error("plugin `{plugin}` does {task}; this version scores binary-classification and regression")]
-    Task {
-        /// Name of the plugin.
-        plugin: String,
-        /// Its task.
-        task: Task,
-    },
     /// The plugin asks for what stored records don't have.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -87,14 +79,8 @@ pub(crate) async fn repeat(
     ids: &[i64],
     watermarks: Watermarks,
 ) -> Result<HistoryBatch, HistoryError> {
-    lookup(store, &plugin.manifest().plugin.domain, &inputs(plugin), specs, ids, Some(watermarks)).await
-}
-
-pub(crate) fn check_task(manifest: &Manifest) -> Result<(), ScoreError> {
-    match manifest.plugin.task {
-        Task::BinaryClassification | Task::Regression => Ok(()),
-        task => Err(ScoreError::Task { plugin: manifest.plugin.name.clone(), task }),
-    }
+    lookup(store, &plugin.manifest().plugin.domain, &inputs(plugin.manifest()), specs, ids, Some(watermarks))
+        .await
 }
 
 /// What came out for some records.
@@ -108,9 +94,9 @@ impl Scored {
     /// Predicts a batch; records that don't fit the plugin's inputs are already set aside in it.
     pub(crate) fn add_batch(&mut self, plugin: &Plugin, batch: &HistoryBatch) -> Result<(), ScoreError> {
         self.rejects.extend_from_slice(&batch.rejects);
-        let answers = predict(plugin, &assemble(plugin, batch)?)?;
+        let answers = predict(plugin, &assemble(plugin.schema(), batch)?)?;
         for (&record_id, answer) in batch.ids.iter().zip(answers) {
-            self.add(plugin, record_id, answer);
+            self.add(record_id, answer);
         }
         Ok(())
     }
@@ -124,28 +110,25 @@ impl Scored {
         next: impl Fn(i64),
     ) -> Result<(), ScoreError> {
         self.rejects.extend_from_slice(&batch.rejects);
-        let records = assemble(plugin, batch)?;
+        let records = assemble(plugin.schema(), batch)?;
         for (row, &record_id) in batch.ids.iter().enumerate() {
             if let Some(poison) = poison.iter().find(|poison| poison.record_id == record_id) {
-                self.add(plugin, record_id, Answer::Refused { field: None, reason: poison.reason.clone() });
+                self.add(record_id, Answer::Refused { field: None, reason: poison.reason.clone() });
                 continue;
             }
             next(record_id);
             for answer in predict(plugin, &records.slice(row, 1))? {
-                self.add(plugin, record_id, answer);
+                self.add(record_id, answer);
             }
         }
         Ok(())
     }
 
-    fn add(&mut self, plugin: &Plugin, record_id: i64, answer: Answer) {
+    fn add(&mut self, record_id: i64, answer: Answer) {
         match answer {
-            Answer::Number(number) => self.predictions.push(NewPrediction {
-                record_id,
-                score: Some(f64::from(number)),
-                label: plugin.manifest().decide(number).map(str::to_owned),
-                output: None,
-            }),
+            Answer::Predicted(Predicted { score, label, output }) => {
+                self.predictions.push(NewPrediction { record_id, score, label, output });
+            }
             Answer::Refused { field, reason } => {
                 self.rejects.push(Reject { record_id: Some(record_id), field, reason, ..Reject::default() });
             }

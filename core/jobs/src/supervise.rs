@@ -90,11 +90,11 @@ impl SuperviseError {
 pub struct Progress {
     /// Records of the job.
     pub records: u64,
-    /// Those that are predicted.
+    /// Those that are predicted, or learned.
     pub predicted: u64,
     /// Those that were set aside.
     pub rejected: u64,
-    /// Records that were predicted or set aside since this process began, by whomever.
+    /// Records that were predicted, learned or set aside since this process began, by whomever.
     pub done: u64,
     /// Seconds since this process began.
     pub seconds: f64,
@@ -104,10 +104,22 @@ pub struct Progress {
     pub left_s: Option<f64>,
     /// Seconds in which records were read, by all workers together.
     pub read_s: f64,
-    /// Seconds in which the plugin predicted.
+    /// Seconds in which the plugin predicted or learned.
     pub predict_s: f64,
     /// Seconds in which predictions were written.
     pub write_s: f64,
+}
+
+impl Progress {
+    /// Notes how far it is `after` so long; `before` records were done when it began.
+    pub(crate) fn reach(&mut self, predicted: u64, rejected: u64, before: u64, after: Duration) {
+        (self.predicted, self.rejected, self.seconds) = (predicted, rejected, after.as_secs_f64());
+        let all = predicted + rejected;
+        self.done = all.saturating_sub(before);
+        self.records_per_s = self.done as f64 / self.seconds.max(f64::MIN_POSITIVE);
+        let left = self.records.saturating_sub(all) as f64;
+        self.left_s = (self.done > 0).then(|| left / self.records_per_s);
+    }
 }
 
 /// Runs worker processes on a job until it is done, paused or cancelled, or until `stop`; returns the job as it is then.
@@ -397,14 +409,10 @@ impl<C: Fn() -> Command> Crew<'_, C> {
     }
 
     fn tell(&mut self, progress: &mut impl FnMut(&Progress)) {
-        let told = &mut self.progress;
-        told.seconds = self.begun.elapsed().as_secs_f64();
-        let all = told.predicted + told.rejected;
-        told.done = all.saturating_sub(self.job.predicted + self.job.rejected);
-        told.records_per_s = told.done as f64 / told.seconds.max(f64::MIN_POSITIVE);
-        let left = told.records.saturating_sub(all) as f64;
-        told.left_s = (told.done > 0).then(|| left / told.records_per_s);
-        progress(told);
+        let Progress { predicted, rejected, .. } = self.progress;
+        let before = self.job.predicted + self.job.rejected;
+        self.progress.reach(predicted, rejected, before, self.begun.elapsed());
+        progress(&self.progress);
     }
 }
 

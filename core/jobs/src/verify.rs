@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use foretell_runtime::manifest::Manifest;
 use foretell_runtime::onnx::Runtime;
 use foretell_runtime::plugin::Plugin;
 use foretell_runtime::registry::Registry;
@@ -12,11 +13,12 @@ use foretell_store::prediction::{Prediction, PredictionFilter};
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::agree::Agreement;
 use crate::columns::{assemble, history_specs};
 use crate::isolate::{Answer, predict};
 use crate::lineage::watermarks;
 use crate::reload::{ReloadError, reload};
-use crate::score::{ScoreError, check_task, repeat};
+use crate::score::{ScoreError, repeat};
 
 /// Predictions that are repeated at once.
 const BATCH_PREDICTIONS: usize = 1_024;
@@ -73,9 +75,13 @@ pub struct Difference {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Repeated {
-    /// Another score.
-    Score(f64),
-    /// No score.
+    /// Another score, or none.
+    Score(Option<f64>),
+    /// The same score, and another label, or none.
+    Label(Option<String>),
+    /// The same score and label, and another output: where it differs first, in words.
+    Output(String),
+    /// No prediction.
     Refused(String),
 }
 
@@ -88,14 +94,14 @@ pub struct VerifyReport {
     pub equal: u64,
     /// Runs that they belong to.
     pub runs: u64,
-    /// Largest difference of two scores.
+    /// Largest difference of two numbers: scores, and those of the output.
     pub largest_difference: f64,
     /// The first differences beyond the tolerance.
     pub differences: Vec<Difference>,
 }
 
-/// Repeats stored predictions with the plugin, the models and the past of their time, and compares scores. `done` is told how
-/// many are compared.
+/// Repeats stored predictions with the plugin, the models and the past of their time, and compares scores, labels and outputs. `done`
+/// is told how many are compared.
 pub async fn verify(
     store: &Store,
     registry: &Registry,
@@ -104,6 +110,7 @@ pub async fn verify(
     mut done: impl FnMut(u64),
 ) -> Result<VerifyReport, VerifyError> {
     let mut report = VerifyReport::default();
+    let mut agreement = Agreement::new(options.tolerance);
     for run in runs(store, options.run).await? {
         let left = u64::from(options.limit).saturating_sub(report.predictions);
         let predictions = sample(store, &run, left).await?;
@@ -119,11 +126,24 @@ pub async fn verify(
             for prediction in chunk {
                 let answer =
                     answers.iter().find(|(id, _)| *id == prediction.record_id).map(|(_, answer)| answer);
-                compare(&mut report, prediction, answer, options.tolerance);
+                report.predictions += 1;
+                match repeated(&mut agreement, plugin.manifest(), prediction, answer) {
+                    None => report.equal += 1,
+                    Some(repeated) if report.differences.len() < DIFFERENCES_MAX => {
+                        report.differences.push(Difference {
+                            run: prediction.run_id,
+                            record: prediction.record_id,
+                            stored: prediction.score,
+                            repeated,
+                        });
+                    }
+                    Some(_) => (),
+                }
             }
             done(report.predictions);
         }
     }
+    report.largest_difference = agreement.largest;
     Ok(report)
 }
 
@@ -156,29 +176,17 @@ async fn sample(store: &Store, run: &Run, limit: u64) -> Result<Vec<Prediction>,
     Ok(sample)
 }
 
-fn compare(report: &mut VerifyReport, prediction: &Prediction, answer: Option<&Answer>, tolerance: f64) {
-    report.predictions += 1;
-    let repeated = match answer {
-        Some(Answer::Number(number)) => {
-            let number = f64::from(*number);
-            let difference = prediction.score.map_or(f64::INFINITY, |stored| (stored - number).abs());
-            report.largest_difference = report.largest_difference.max(difference);
-            if difference <= tolerance {
-                report.equal += 1;
-                return;
-            }
-            Repeated::Score(number)
-        }
-        Some(Answer::Refused { reason, .. }) => Repeated::Refused(reason.clone()),
-        None => Repeated::Refused("its payload does not fit the plugin's inputs any more".to_owned()),
-    };
-    if report.differences.len() < DIFFERENCES_MAX {
-        report.differences.push(Difference {
-            run: prediction.run_id,
-            record: prediction.record_id,
-            stored: prediction.score,
-            repeated,
-        });
+/// What came out otherwise, if anything did.
+fn repeated(
+    agreement: &mut Agreement,
+    manifest: &Manifest,
+    prediction: &Prediction,
+    answer: Option<&Answer>,
+) -> Option<Repeated> {
+    match answer {
+        Some(Answer::Predicted(predicted)) => agreement.difference(manifest, prediction, predicted),
+        Some(Answer::Refused { reason, .. }) => Some(Repeated::Refused(reason.clone())),
+        None => Some(Repeated::Refused("its payload does not fit the plugin's inputs any more".to_owned())),
     }
 }
 
@@ -188,9 +196,8 @@ async fn again(
     run: &Run,
     predictions: &[Prediction],
 ) -> Result<Vec<(i64, Answer)>, ScoreError> {
-    check_task(plugin.manifest())?;
     let ids: Vec<i64> = predictions.iter().map(|prediction| prediction.record_id).collect();
     let batch = repeat(store, plugin, &history_specs(plugin.manifest())?, &ids, watermarks(run)).await?;
-    let answers = predict(plugin, &assemble(plugin, &batch)?)?;
+    let answers = predict(plugin, &assemble(plugin.schema(), &batch)?)?;
     Ok(batch.ids.into_iter().zip(answers).collect())
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use foretell_runtime::onnx::Runtime;
 use foretell_runtime::plugin::Plugin;
 use foretell_runtime::registry::Registry;
-use foretell_store::job::{Chunk, Claim, Job, JobState, StageTimes, WorkerId};
+use foretell_store::job::{Chunk, Claim, Job, JobKind, StageTimes};
 use foretell_store::lineage::Run;
 use foretell_store::open::Store;
 use thiserror::Error;
@@ -22,21 +22,18 @@ use crate::columns::{history_specs, inputs};
 use crate::create::{end_gone_workers, find};
 use crate::event::Event;
 use crate::lineage::watermarks;
+use crate::presence::{LOOK_EVERY, Presence};
 use crate::process::identity;
 use crate::read::{Read, Reader};
 use crate::reload::{ReloadError, reload};
-use crate::score::{ScoreError, Scored, check_task};
+use crate::score::{ScoreError, Scored};
 
 /// Batches that may wait between reading and predicting.
 const BATCHES_WAITING_MAX: usize = 2;
 /// Chunks of predictions that may wait to be written.
 const CHUNKS_WAITING_MAX: usize = 2;
-/// How often a worker looks whether it is still wanted.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// How often a worker says that it is alive, in turns of [`LOOK_EVERY`].
-const HEARTBEAT_TURNS: u32 = 4;
 /// How long a worker that is to stop waits for the plugin.
-const STOP_GRACE: Duration = Duration::from_secs(2);
+pub(crate) const STOP_GRACE: Duration = Duration::from_secs(2);
 
 /// Why a worker stopped before the job did.
 #[derive(Debug, Error)]
@@ -47,6 +44,9 @@ pub enum WorkError {
     /// The plugin of the job could not be loaded as it was when the job was created.
     #[error(transparent)]
     Reload(#[from] ReloadError),
+    /// The job is of a kind that one process does by itself.
+    #[error("job {0} is a fit, which workers do not share")]
+    Kind(i64),
     /// Another ONNX Runtime would answer a part of the job.
     #[error(
         "job {job} was begun with ONNX Runtime {begun}, and this is {found}; go on with the one it was begun with, or cancel it"
@@ -66,6 +66,7 @@ impl WorkError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Score(error) => error.hint(),
+            Self::Kind(_) => Some("run the job, without `work`"),
             Self::Reload(_) | Self::Runtime { .. } => None,
         }
     }
@@ -116,44 +117,39 @@ pub async fn work(
     stop: &Stop,
     tell: impl Fn(Event) + Send + Sync + 'static,
 ) -> Result<Worked, WorkError> {
+    let (job, run) = begun(store, runtime, job).await?;
+    if job.kind != JobKind::Score {
+        return Err(WorkError::Kind(job.id));
+    }
+    let plugin = Arc::new(reload(registry, runtime, &run)?);
+    end_gone_workers(store, job.id).await?;
+    let worker = store.enter_worker(job.id, &identity()).await.map_err(ScoreError::from)?;
+    tell(Event::Entered { worker: worker.worker });
+    let presence = Presence::new(store, worker, stop);
+    let worker = Worker { presence, plugin, failure: Arc::default(), tell: Arc::new(tell) };
+    let worked = worker.run(&job, &run).await;
+    // Should this fail too, the first error says why; others find out that this process is gone.
+    let ended = worker.presence.end().await;
+    worked?;
+    ended?;
+    Ok(if worker.presence.is_lost() { Worked::Lost } else { Worked::Ended })
+}
+
+/// A job and its run, if this ONNX Runtime is the one that it was begun with.
+pub(crate) async fn begun(store: &Store, runtime: &Runtime, job: i64) -> Result<(Job, Run), WorkError> {
     let job = find(store, job).await?;
     let run = store.run(job.run_id).await.map_err(ScoreError::from)?.expect("a job refers to its run");
     let found = runtime.version().to_string();
     if run.onnxruntime != found {
         return Err(WorkError::Runtime { job: job.id, begun: run.onnxruntime, found });
     }
-    let plugin = Arc::new(reload(registry, runtime, &run)?);
-    end_gone_workers(store, job.id).await?;
-    let worker = store.enter_worker(job.id, &identity()).await.map_err(ScoreError::from)?;
-    tell(Event::Entered { worker: worker.worker });
-    let worker = Worker {
-        store: store.clone(),
-        plugin,
-        id: worker,
-        stop: stop.clone(),
-        times: Arc::default(),
-        failure: Arc::default(),
-        lost: Arc::default(),
-        tell: Arc::new(tell),
-    };
-    let worked = worker.run(&job, &run).await;
-    // Should this fail too, the first error says why; others find out that this process is gone.
-    let ended = worker.end().await;
-    worked?;
-    ended?;
-    Ok(if worker.lost.load(Ordering::SeqCst) { Worked::Lost } else { Worked::Ended })
+    Ok((job, run))
 }
 
 #[derive(Clone)]
 struct Worker {
-    store: Store,
+    presence: Presence,
     plugin: Arc<Plugin>,
-    id: WorkerId,
-    stop: Stop,
-    /// Where the time went that no heartbeat has told yet.
-    times: Arc<Mutex<StageTimes>>,
-    /// Whether others took it for dead.
-    lost: Arc<AtomicBool>,
     /// What went wrong first.
     failure: Arc<Mutex<Option<ScoreError>>>,
     tell: Arc<dyn Fn(Event) + Send + Sync>,
@@ -169,11 +165,10 @@ struct Finished {
 
 impl Worker {
     async fn run(&self, job: &Job, run: &Run) -> Result<(), ScoreError> {
-        check_task(self.plugin.manifest())?;
         let reader = Reader::new(
-            self.store.clone(),
+            self.presence.store.clone(),
             job.domain.clone(),
-            inputs(&self.plugin),
+            inputs(self.plugin.manifest()),
             history_specs(self.plugin.manifest())?,
             watermarks(run),
         );
@@ -192,7 +187,7 @@ impl Worker {
             let worker = self.clone();
             tokio::spawn(async move { worker.note(worker.write(finished, written).await) })
         };
-        let watching = tokio::spawn(self.clone().watch());
+        let watching = tokio::spawn(self.presence.clone().watch());
         self.join(reading, predicting, writing).await;
         watching.abort();
         let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -202,12 +197,12 @@ impl Worker {
     /// Notes how a stage ended. The first failure counts, since others may come of it, and it stops the other stages.
     fn note(&self, ended: Result<(), ScoreError>) {
         // A plugin that stops when it is asked to has not failed.
-        let obeyed = |failure: &ScoreError| failure.is_cancelled() && self.stop.is_stopped();
+        let obeyed = |failure: &ScoreError| failure.is_cancelled() && self.presence.stop.is_stopped();
         if let Err(failure) = ended
             && !obeyed(&failure)
         {
             self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
-            self.stop.stop();
+            self.presence.stop.stop();
         }
     }
 
@@ -220,7 +215,7 @@ impl Worker {
             }
         });
         let patience = async {
-            self.stop.stopped().await;
+            self.presence.stop.stopped().await;
             self.plugin.set_cancelled(true);
             tokio::time::sleep(STOP_GRACE).await;
         };
@@ -239,13 +234,13 @@ impl Worker {
         written: Arc<Notify>,
     ) -> Result<(), ScoreError> {
         let mut last = None;
-        while !self.stop.is_stopped() {
-            match self.store.claim_chunk(&self.id, last).await? {
+        while !self.presence.stop.is_stopped() {
+            match self.presence.store.claim_chunk(&self.presence.id, last).await? {
                 Claim::Chunk(chunk) => {
                     last = Some(chunk.number);
                     let sent = tokio::select! {
                         sent = reader.read(*chunk, &to_predict) => sent?,
-                        () = self.stop.stopped() => break,
+                        () = self.presence.stop.stopped() => break,
                     };
                     if sent.is_err() {
                         break;
@@ -255,12 +250,12 @@ impl Worker {
                 Claim::Wait => {
                     tokio::select! {
                         () = written.notified() => (),
-                        () = tokio::time::sleep(LOOK_EVERY) => end_gone_workers(&self.store, self.id.job).await?,
-                        () = self.stop.stopped() => break,
+                        () = tokio::time::sleep(LOOK_EVERY) => end_gone_workers(&self.presence.store, self.presence.id.job).await?,
+                        () = self.presence.stop.stopped() => break,
                     }
                 }
                 Claim::Lost => {
-                    self.give_up();
+                    self.presence.give_up();
                     break;
                 }
                 Claim::Stop(_) => break,
@@ -277,7 +272,7 @@ impl Worker {
     ) -> Result<(), ScoreError> {
         let mut current: Option<(Box<Chunk>, Scored, Duration)> = None;
         while let Some(message) = read.blocking_recv() {
-            if self.stop.is_stopped() {
+            if self.presence.stop.is_stopped() {
                 break;
             }
             match message {
@@ -320,17 +315,12 @@ impl Worker {
             scored.predictions.sort_unstable_by_key(|prediction| prediction.record_id);
             scored.rejects.sort_unstable_by_key(|reject| reject.record_id);
             let Scored { predictions, rejects } = &scored;
-            if !self.store.complete_chunk(&self.id, number, predictions, rejects).await? {
-                self.give_up();
+            if !self.presence.store.complete_chunk(&self.presence.id, number, predictions, rejects).await? {
+                self.presence.give_up();
                 break;
             }
             let write = start.elapsed();
-            {
-                let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
-                times.read += read;
-                times.predict += predict;
-                times.write += write;
-            }
+            self.presence.spend(StageTimes { read, predict, write });
             written.notify_one();
             (self.tell)(Event::Done {
                 predicted: predictions.len() as u64,
@@ -342,43 +332,4 @@ impl Worker {
         }
         Ok(())
     }
-
-    /// Stops, since others took this worker for dead.
-    fn give_up(&self) {
-        self.lost.store(true, Ordering::SeqCst);
-        self.stop.stop();
-    }
-
-    /// Tells the database that this worker is alive, and where its time went; whether others take it for alive, too.
-    async fn heartbeat(&self) -> Result<bool, ScoreError> {
-        let times = std::mem::take(&mut *self.times.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(self.store.heartbeat(&self.id, times).await?)
-    }
-
-    async fn end(&self) -> Result<(), ScoreError> {
-        self.heartbeat().await?;
-        Ok(self.store.end_worker(&self.id).await?)
-    }
-
-    /// Says that this worker is alive, and stops it when its job is paused or cancelled, or when it was taken for dead.
-    async fn watch(self) {
-        let mut turn = 0;
-        while !self.stop.is_stopped() {
-            tokio::time::sleep(LOOK_EVERY).await;
-            turn += 1;
-            // A database that cannot be read or written is the matter of the other stages.
-            let alive = turn % HEARTBEAT_TURNS != 0 || self.heartbeat().await.unwrap_or(true);
-            let state = self.store.job_state(self.id.job).await.ok().flatten();
-            if !alive {
-                self.give_up();
-            } else if state.is_some_and(|state| !is_wanted(state)) {
-                self.stop.stop();
-            }
-        }
-    }
-}
-
-/// Whether workers of a job in this state go on. The last chunk of another worker makes it done.
-fn is_wanted(state: JobState) -> bool {
-    matches!(state, JobState::Ready | JobState::Done | JobState::Failed)
 }

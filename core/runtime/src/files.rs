@@ -62,6 +62,12 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), FileError> {
     target.sync_all().map_err(FileError::of("write", to))
 }
 
+/// Writes a new file, which is on disk when this returns.
+pub(crate) fn create(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    let mut file = File::create_new(path).map_err(FileError::of("create", path))?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(FileError::of("write", path))
+}
+
 /// Replaces a file's content: after a crash, it has all of the old or all of the new.
 ///
 /// Two writers at the same time must be kept apart by a lock: both would use the same temporary name.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use foretell_abi as abi;
 use foretell_abi::{
-    ABI_MAJOR, ABI_MINOR, Bytes, DLDataType, DLDevice, DLTensor, HostContext, LogLevel, STATUS_INVALID,
-    STATUS_MODEL, STATUS_OK, Status,
+    ABI_MAJOR, ABI_MINOR, Bytes, DATA_CAPABILITY, DLDataType, DLDevice, DLTensor, HostContext, HostData,
+    LogLevel, STATUS_INVALID, STATUS_MODEL, STATUS_OK, Status,
 };
 
 use crate::onnx::{Element, Model, TensorView, TensorViewMut};
@@ -20,12 +20,18 @@ const DIMENSIONS_MAX: i32 = 8;
 pub(crate) struct Context {
     plugin: String,
     models: Vec<(String, Model)>,
+    /// **Invariant:** never changed, since a plugin holds the addresses of the bytes.
+    data: Vec<(String, Vec<u8>)>,
     cancelled: AtomicBool,
 }
 
 impl Context {
-    pub(crate) fn new(plugin: String, models: Vec<(String, Model)>) -> Box<Self> {
-        Box::new(Self { plugin, models, cancelled: AtomicBool::new(false) })
+    pub(crate) fn new(
+        plugin: String,
+        models: Vec<(String, Model)>,
+        data: Vec<(String, Vec<u8>)>,
+    ) -> Box<Self> {
+        Box::new(Self { plugin, models, data, cancelled: AtomicBool::new(false) })
     }
 
     /// The table for a plugin. Valid as long as `self` stays where it is.
@@ -86,14 +92,18 @@ unsafe extern "C" fn model_open(
             unsafe { *model = std::ptr::without_provenance(place + 1) };
             STATUS_OK
         }
-        Some(_) => STATUS_INVALID,
-        None => {
-            let known: Vec<_> = context.models.iter().map(|(name, _)| name.as_str()).collect();
-            let message = format!("the manifest lists no model `{name}`; it lists: {}", known.join(", "));
-            // SAFETY: as above.
-            unsafe { fail(error, STATUS_INVALID, &message) }
-        }
+        // SAFETY: the plugin lends an error struct or null.
+        Some(_) => unsafe { fail(error, STATUS_INVALID, "`model_open` was given no place to write to") },
+        // SAFETY: as above.
+        None => unsafe { fail(error, STATUS_INVALID, &unlisted(&name, "onnx", &context.models)) },
     }
+}
+
+/// What to say of a name that the manifest does not list, or lists as something else.
+fn unlisted<T>(name: &str, format: &str, listed: &[(String, T)]) -> String {
+    let known: Vec<_> = listed.iter().map(|(name, _)| name.as_str()).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    format!("the manifest lists no model `{name}` of format `{format}`; of this format it lists: {known}")
 }
 
 #[expect(unsafe_code, reason = "called by the plugin through the C interface")]
@@ -238,6 +248,33 @@ unsafe extern "C" fn is_cancelled(context: *const HostContext) -> i32 {
 }
 
 #[expect(unsafe_code, reason = "called by the plugin through the C interface")]
-unsafe extern "C" fn capability(_context: *const HostContext, _id: Bytes) -> *const c_void {
+unsafe extern "C" fn capability(_context: *const HostContext, id: Bytes) -> *const c_void {
+    static DATA: HostData = HostData { size: size_of::<HostData>(), read: Some(data_read) };
+    // SAFETY: the plugin lends the id for the call.
+    if unsafe { id.as_slice() } == DATA_CAPABILITY.as_bytes() {
+        return (&raw const DATA).cast();
+    }
     std::ptr::null()
+}
+
+#[expect(unsafe_code, reason = "called by the plugin through the C interface")]
+unsafe extern "C" fn data_read(
+    context: *const HostContext,
+    name: Bytes,
+    data: *mut Bytes,
+    error: *mut abi::Error,
+) -> Status {
+    // SAFETY: the plugin hands back its context and lends the name for the call.
+    let (context, name) = unsafe { (context_of(context), String::from_utf8_lossy(name.as_slice())) };
+    match context.data.iter().find(|(known, _)| *known == name) {
+        Some((_, bytes)) if !data.is_null() => {
+            // SAFETY: the plugin lends a place to write to.
+            unsafe { *data = Bytes::new(bytes) };
+            STATUS_OK
+        }
+        // SAFETY: the plugin lends an error struct or null.
+        Some(_) => unsafe { fail(error, STATUS_INVALID, "`read` was given no place to write to") },
+        // SAFETY: the plugin lends an error struct or null.
+        None => unsafe { fail(error, STATUS_INVALID, &unlisted(&name, "data", &context.data)) },
+    }
 }

@@ -11,6 +11,8 @@
 //! | start ONNX Runtime, open the models from the bytes that were hashed | [`onnx`] | `Runtime`, `Model` |
 //! | load the library and call it | [`plugin`] | `Plugin`, `Predictions` |
 //!
+//! A plugin that learns goes from stored records to a new version of itself: [`fit`].
+//!
 //! - **Invariant:** nothing here executes a plugin's code before its files were verified: only a `Verified` loads.
 //! - **Invariant:** nothing here knows a database, an app or a domain.
 //! - **Invariant:** error messages are complete in themselves: they name the file or place, what was expected, what was
@@ -19,9 +21,11 @@
 pub mod check;
 mod exchange;
 pub mod files;
+pub mod fit;
 pub mod hash;
 pub mod home;
 mod host;
+mod load;
 pub mod manifest;
 pub mod onnx;
 pub mod plugin;

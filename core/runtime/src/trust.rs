@@ -6,8 +6,8 @@
 //! a file on disk to running code without this comparison.
 //!
 //! - **Invariant:** a [`Verified`] is made here alone, and each of its hashes was computed from the file it names.
-//! - **Invariant:** the manifest in it was parsed from the very bytes that were hashed. The same holds for models:
-//!   [`onnx::Model::open`](crate::onnx::Model::open) hashes the bytes that it hands to ONNX Runtime.
+//! - **Invariant:** the manifest in it was parsed from the very bytes that were hashed. The same holds for models: the
+//!   bytes that are hashed are those that become a network, or that a plugin is lent.
 //!
 //! Pitfall: the system loads a library by its path, so a library that is exchanged between the check and the load is
 //! not noticed. Keep the home writable for its owner only.
@@ -25,7 +25,7 @@ use crate::{
     files::{self, FileError},
     hash::Hash,
     home::Home,
-    manifest::{MANIFEST_BYTES_MAX, MANIFEST_FILE, Manifest, ManifestError, ModelFile},
+    manifest::{MANIFEST_BYTES_MAX, MANIFEST_FILE, Manifest, ManifestError, ModelFile, ModelFormat},
     registry::Installed,
 };
 
@@ -224,11 +224,13 @@ pub struct Verified {
 pub struct VerifiedModel {
     /// What the plugin calls it.
     pub name: String,
+    /// What is in the file.
+    pub format: ModelFormat,
     /// The file.
     pub path: PathBuf,
     /// The hash that its content must have when it is opened.
     pub hash: Hash,
-    /// Threads that one run may use.
+    /// Threads that one run may use; 1 for data, which is not run.
     pub threads: usize,
 }
 
@@ -296,7 +298,13 @@ impl Verified {
         let model = |model: &ModelFile| {
             let path = directory.join(&model.file);
             let hash = files::hash(&path)?;
-            Ok(VerifiedModel { name: model.name.clone(), path, hash, threads: model.threads })
+            Ok(VerifiedModel {
+                name: model.name.clone(),
+                format: model.format,
+                path,
+                hash,
+                threads: model.threads,
+            })
         };
         let models =
             manifest.models.iter().map(model).collect::<Result<_, _>>().map_err(TrustErrorKind::File)?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use foretell_runtime::{
-    manifest::{AbiVersion, Concurrency, FieldType, MANIFEST_BYTES_MAX, Manifest, Task},
+    manifest::{AbiVersion, Concurrency, FieldType, MANIFEST_BYTES_MAX, Manifest, ModelFormat, Task},
     schema::plugin_schema,
 };
 use proptest::prelude::*;
@@ -28,7 +28,9 @@ fn everything_is_read() {
     assert_eq!(manifest.inputs[3].allowed, ["shop", "web"]);
     assert_eq!((manifest.inputs[4].minimum, manifest.inputs[4].maximum), (Some(0.0), Some(1e6)));
     assert!(manifest.inputs[4].required && !manifest.inputs[5].required);
-    assert_eq!(manifest.models[0].threads, 2);
+    assert_eq!((manifest.models[0].format, manifest.models[0].threads), (ModelFormat::Onnx, 2));
+    assert_eq!((manifest.models[1].format, manifest.models[1].threads), (ModelFormat::Data, 1));
+    assert_eq!(manifest.fit.as_ref().unwrap().models, ["pairs"]);
     assert_eq!(manifest.histories[0].window, 90 * 86_400_000_000);
     assert_eq!((manifest.histories[0].delay, manifest.histories[1].delay), (14 * 86_400_000_000, 0));
     assert_eq!(manifest.decision(), Some(("returned", 0.3)));
@@ -47,6 +49,7 @@ fn defaults() {
     assert_eq!(manifest.plugin.concurrency, Concurrency::Parallel);
     assert_eq!(manifest.plugin.abi, AbiVersion { major: 1, minor: 12 });
     assert!(manifest.models.is_empty() && manifest.record.keys.is_empty() && manifest.histories.is_empty());
+    assert_eq!(manifest.fit, None);
     assert_eq!(manifest.limits.rows_max, 8192);
     assert_eq!(manifest.decision(), None);
     assert!(manifest.config_json().is_empty());
@@ -111,6 +114,13 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("path with empty part", "model/network.onnx", "model//network.onnx"),
     ("threads", "threads = 2", "threads = 0"),
     ("negative threads", "threads = 2", "threads = -2"),
+    ("format", "\"data\"", "\"json\""),
+    ("threads of data", "format = \"data\"", "format = \"data\"\nthreads = 1"),
+    ("network in the place of data", "format = \"data\"", "format = \"onnx\""),
+    ("nothing to learn", "models = [\"pairs\"]", "models = []"),
+    ("learned network", "models = [\"pairs\"]", "models = [\"network\"]"),
+    ("learned twice", "models = [\"pairs\"]", "models = [\"pairs\", \"pairs\"]"),
+    ("learned model that is not there", "models = [\"pairs\"]", "models = [\"triples\"]"),
     ("key that is no input", "[\"customer\", \"article\"]", "[\"customer\", \"color\"]"),
     ("key that is no text", "[\"customer\", \"article\"]", "[\"customer\", \"amount\"]"),
     ("key twice", "[\"customer\", \"article\"]", "[\"customer\", \"customer\"]"),

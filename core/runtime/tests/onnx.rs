@@ -199,14 +199,16 @@ fn weights_in_another_file_are_refused() {
 #[test]
 fn a_model_that_changed_after_it_was_verified_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let text =
-        include_str!("manifests/late-return.toml").replace(&"0".repeat(64), &Hash::of(AFFINE).to_string());
+    let text = include_str!("manifests/late-return.toml")
+        .replace(&"0".repeat(64), &Hash::of(AFFINE).to_string())
+        .replace(&"1".repeat(64), &Hash::of(b"").to_string());
     fs::create_dir(directory.path().join("model")).unwrap();
     fs::write(directory.path().join("plugin.toml"), &text).unwrap();
     let manifest = foretell_runtime::manifest::Manifest::parse(&text, Path::new("plugin.toml")).unwrap();
     fs::write(directory.path().join(manifest.library_file()), "code").unwrap();
     let network = directory.path().join("model/network.onnx");
     fs::write(&network, AFFINE).unwrap();
+    fs::write(directory.path().join("model/pairs.bin"), "").unwrap();
 
     let verified = Verified::trusting(directory.path()).unwrap();
     let opened = Model::open(&runtime(), &verified.models()[0], 1).unwrap();

@@ -36,12 +36,14 @@ impl World {
         let text = include_str!("manifests/late-return.toml")
             .replace("late-return", name)
             .replace("\"0.1.0\"", &format!("{version:?}"))
-            .replace(&"0".repeat(64), &Hash::of(MODEL).to_string());
+            .replace(&"0".repeat(64), &Hash::of(MODEL).to_string())
+            .replace(&"1".repeat(64), &Hash::of(b"").to_string());
         let manifest = Manifest::parse(&text, Path::new("plugin.toml")).unwrap();
         fs::create_dir_all(directory.join("model")).unwrap();
         fs::write(directory.join("plugin.toml"), text).unwrap();
         fs::write(directory.join(manifest.library_file()), library).unwrap();
         fs::write(directory.join("model/network.onnx"), MODEL).unwrap();
+        fs::write(directory.join("model/pairs.bin"), "").unwrap();
         directory
     }
 
@@ -93,7 +95,7 @@ fn what_a_plugin_needs_is_installed_and_nothing_else() {
     expected.push(installed.manifest.library_file());
     expected.sort();
     assert_eq!(names(installed.directory.clone()), expected);
-    assert_eq!(names(installed.directory.join("model")), ["MODEL_CARD.md", "network.onnx"]);
+    assert_eq!(names(installed.directory.join("model")), ["MODEL_CARD.md", "network.onnx", "pairs.bin"]);
     assert_eq!(names(world.registry.home().plugins()), ["late-return"], "nothing is left over");
 
     let verified = world.registry.verify(&installed).unwrap();
@@ -352,4 +354,122 @@ fn a_model_can_be_exchanged_by_name_and_hash() {
     let wrong = verified.clone().with_model("network", &fitted, Some(Hash::of(b"other"))).unwrap_err();
     let unknown = verified.with_model("net", &fitted, None).unwrap_err();
     insta::assert_snapshot!(format!("{}\n{}", world.plain(&wrong), world.plain(&unknown)));
+}
+
+#[test]
+fn what_was_learned_is_a_version_beside_its_base() {
+    let world = World::new();
+    let author = world.author("late-return", "0.1.0", "code");
+    fs::write(author.join("README.md"), "words").unwrap();
+    fs::write(author.join("model/MODEL_CARD.md"), "card").unwrap();
+    let base = world.registry.install(&author, Existing::Keep).unwrap();
+    let verified = world.registry.verify(&base).unwrap();
+
+    let learned = [("pairs".to_owned(), b"learned".to_vec())];
+    let version = "0.1.0+fit.20261124015512".parse().unwrap();
+    let installed = world.registry.install_fitted(&verified, &version, &learned).unwrap();
+    assert_eq!(installed.to_string(), "late-return@0.1.0+fit.20261124015512");
+    assert_eq!(fs::read(installed.directory.join("model/pairs.bin")).unwrap(), b"learned");
+    for file in ["README.md", "model/MODEL_CARD.md", "model/network.onnx"] {
+        let content = |directory: &Path| fs::read(directory.join(file)).unwrap();
+        assert_eq!(content(&installed.directory), content(&base.directory), "{file}");
+    }
+    let fitted = world.registry.verify(&installed).unwrap();
+    assert_eq!(fitted.library_hash(), verified.library_hash());
+    let hashes: Vec<_> = fitted.models().iter().map(|model| model.hash).collect();
+    assert_eq!(hashes, [Hash::of(MODEL), Hash::of(b"learned")]);
+    let expected = verified
+        .manifest_text()
+        .replace("\"0.1.0\"", "\"0.1.0+fit.20261124015512\"")
+        .replace(&Hash::of(b"").to_string(), &Hash::of(b"learned").to_string());
+    assert_eq!(fitted.manifest_text(), expected, "the rest of the manifest stays as it was");
+
+    // The base is what it was, and the same thing again changes nothing.
+    assert_eq!(world.registry.verify(&base).unwrap().models()[1].hash, Hash::of(b""));
+    world.registry.install_fitted(&verified, &version, &learned).unwrap();
+    assert_eq!(world.names(), ["late-return@0.1.0+fit.20261124015512", "late-return@0.1.0"]);
+
+    // What was learned can learn on, and what is not learned stays, though it lie elsewhere.
+    let network = world.directory.path().join("other.onnx");
+    fs::write(&network, "other").unwrap();
+    let changed = fitted.with_model("network", &network, None).unwrap();
+    let version = "0.1.0+fit.20261124015513".parse().unwrap();
+    let again = world.registry.install_fitted(&changed, &version, &[]).unwrap();
+    let again = world.registry.verify(&again).unwrap();
+    let hashes: Vec<_> = again.models().iter().map(|model| model.hash).collect();
+    assert_eq!(hashes, [Hash::of(b"other"), Hash::of(b"learned")]);
+}
+
+#[test]
+fn what_was_learned_last_is_found() {
+    let world = World::new();
+    let base = world.registry.install(&world.author("late-return", "0.1.0", "code"), Existing::Keep).unwrap();
+    let verified = world.registry.verify(&base).unwrap();
+    // Numbers between dots count as numbers: 9 is below 10, and a year later is above a year earlier.
+    let builds = ["fit.10", "fit.9", "fit.20271124015512", "fit.20261124015512", "fit.20261124015513"];
+    for build in builds {
+        let version = format!("0.1.0+{build}").parse().unwrap();
+        let learned = [("pairs".to_owned(), build.as_bytes().to_vec())];
+        world.registry.install_fitted(&verified, &version, &learned).unwrap();
+    }
+    let expected = [
+        "late-return@0.1.0+fit.20271124015512",
+        "late-return@0.1.0+fit.20261124015513",
+        "late-return@0.1.0+fit.20261124015512",
+        "late-return@0.1.0+fit.10",
+        "late-return@0.1.0+fit.9",
+        "late-return@0.1.0",
+    ];
+    assert_eq!(world.names(), expected);
+    let find = |wanted: &str| world.registry.find(wanted).unwrap().to_string();
+    assert_eq!(find("late-return"), expected[0]);
+    for title in expected {
+        assert_eq!(find(title), title);
+    }
+    world.install(&world.author("late-return", "0.1.1", "code"));
+    assert_eq!(
+        find("late-return"),
+        "late-return@0.1.1",
+        "a newer plugin counts for more than what an older one learned"
+    );
+}
+
+#[test]
+fn what_was_not_learned_is_not_installed() {
+    let world = World::new();
+    let base = world.registry.install(&world.author("late-return", "0.1.0", "code"), Existing::Keep).unwrap();
+    let verified = world.registry.verify(&base).unwrap();
+    let install = |version: &str, model: &str, content: &[u8]| {
+        let learned = [(model.to_owned(), content.to_vec())];
+        let installed = world.registry.install_fitted(&verified, &version.parse().unwrap(), &learned);
+        installed.map(|installed| installed.to_string()).map_err(|error| world.plain(&error))
+    };
+    install("0.1.0+fit.1", "pairs", b"learned").unwrap();
+    let mut report = String::new();
+    for (version, model) in [
+        ("0.1.0", "pairs"),
+        ("0.2.0+fit.2", "pairs"),
+        ("0.1.0-rc.1+fit.2", "pairs"),
+        ("0.1.0+fit.2", "network"),
+        ("0.1.0+fit.2", "triples"),
+        ("0.1.0+fit.1", "pairs"),
+    ] {
+        report += &format!("{}\n", install(version, model, b"other").unwrap_err());
+    }
+    // Files that have changed since they were verified.
+    for file in [base.directory.join("model/network.onnx"), library(&base.directory)] {
+        let before = fs::read(&file).unwrap();
+        fs::write(&file, "changed").unwrap();
+        let error = install("0.1.0+fit.3", "pairs", b"other").unwrap_err();
+        report += &format!(
+            "{}\n",
+            error.replace(
+                &library(&base.directory).file_name().unwrap().to_string_lossy().into_owned(),
+                "LIBRARY"
+            )
+        );
+        fs::write(&file, before).unwrap();
+    }
+    insta::assert_snapshot!(report);
+    assert_eq!(world.names(), ["late-return@0.1.0+fit.1", "late-return@0.1.0"]);
 }

@@ -8,15 +8,16 @@ use std::sync::Once;
 
 use foretell_abi as abi;
 use foretell_abi::{
-    ABI_MAJOR, ABI_MINOR, ArrowArray, Bytes, Instance, OpenRequest, STATUS_FAILED, STATUS_OK, STATUS_PANIC,
-    Status,
+    ABI_MAJOR, ABI_MINOR, ArrowArray, Bytes, FIT_CAPABILITY, Instance, OpenRequest, STATUS_FAILED, STATUS_OK,
+    STATUS_PANIC, Status,
 };
 
-use crate::{Error, Host, Open, Predictions, Records};
+use crate::{Error, Fit, Host, Open, Predictions, Records, fit};
 
 /// What an author writes.
 pub trait Plugin: Sized + Send + Sync + 'static {
-    /// Form of the answer, fixed by the task: [`crate::Scores`] for binary classification, [`crate::Values`] for regression.
+    /// Form of the answer, fixed by the task: [`crate::Scores`] for binary classification, [`crate::Values`] for
+    /// regression, [`crate::Rankings`] for ranking, [`crate::Forecasts`] for forecast.
     type Predictions: Predictions;
 
     /// Makes an instance: looks up columns and models, reads the settings. Called once; may be slow.
@@ -28,15 +29,23 @@ pub trait Plugin: Sized + Send + Sync + 'static {
 
 /// Exports a [`Plugin`] under a name and a version, which must be those of the manifest; the example of the
 /// [crate](crate) ends with it. `env!("CARGO_PKG_VERSION")` is a good version.
+///
+/// A plugin that learns names its [`Fit`] too: `export!(Plugin, "name", "0.1.0", fit = Learning)`.
 #[macro_export]
 macro_rules! export {
-    ($plugin:ty, $name:expr, $version:expr) => {
+    ($plugin:ty, $name:expr, $version:expr $(,)?) => {
+        $crate::export!(@table $crate::table::<$plugin>($name, $version));
+    };
+    ($plugin:ty, $name:expr, $version:expr, fit = $fit:ty $(,)?) => {
+        $crate::export!(@table $crate::table_with_fit::<$plugin, $fit>($name, $version));
+    };
+    (@table $table:expr) => {
         /// The one symbol that a foretell plugin exports.
         #[expect(unsafe_code, reason = "the host finds the symbol by its name")]
         // SAFETY: the name is foretell's own, and a library holds one plugin.
         #[unsafe(no_mangle)]
         pub extern "C" fn foretell_plugin() -> *const $crate::abi::Plugin {
-            static TABLE: $crate::abi::Plugin = $crate::table::<$plugin>($name, $version);
+            static TABLE: $crate::abi::Plugin = $table;
             &raw const TABLE
         }
     };
@@ -57,6 +66,11 @@ pub const fn table<P: Plugin>(name: &'static str, version: &'static str) -> abi:
     }
 }
 
+/// The table of a plugin that learns, as [`export!`](crate::export) publishes it.
+pub const fn table_with_fit<P: Plugin, F: Fit>(name: &'static str, version: &'static str) -> abi::Plugin {
+    abi::Plugin { capability: Some(fit_capability::<F>), ..table::<P>(name, version) }
+}
+
 #[expect(unsafe_code, reason = "called by the host through the C interface")]
 unsafe extern "C" fn open<P: Plugin>(
     host: *const abi::Host,
@@ -69,7 +83,7 @@ unsafe extern "C" fn open<P: Plugin>(
         // SAFETY: the host lends a valid table until `close`, and a valid request for the call.
         let (host, request) = unsafe { (Host::new(host), &*request) };
         // SAFETY: as above.
-        let plugin = P::open(&unsafe { Open::read(request, host) }?)?;
+        let plugin = P::open(&unsafe { Open::read(request.records, request.config, host) }?)?;
         // SAFETY: `predictions` and `instance` are the host's to be written.
         unsafe {
             *request.predictions = P::Predictions::schema();
@@ -91,8 +105,9 @@ unsafe extern "C" fn predict<P: Plugin>(
         let (plugin, records) = unsafe { (&*instance.cast::<P>(), Records::new(&*records)) };
         let mut answer = P::Predictions::with_capacity(records.len());
         plugin.predict(&records, &mut answer)?;
+        let answer = answer.into_array()?;
         // SAFETY: `predictions` is the host's to be written.
-        unsafe { *predictions = answer.into_array() };
+        unsafe { *predictions = answer };
         Ok(())
     })
 }
@@ -111,9 +126,18 @@ unsafe extern "C" fn capability(_id: Bytes) -> *const c_void {
     std::ptr::null()
 }
 
+#[expect(unsafe_code, reason = "called by the host through the C interface")]
+unsafe extern "C" fn fit_capability<F: Fit>(id: Bytes) -> *const c_void {
+    // SAFETY: the host lends the id for the call.
+    if unsafe { id.as_slice() } == FIT_CAPABILITY.as_bytes() {
+        return std::ptr::from_ref(fit::table::<F>()).cast();
+    }
+    std::ptr::null()
+}
+
 /// Runs `work`, and puts its error or its panic into `error`.
 #[expect(unsafe_code, reason = "writes the struct that the host lends")]
-fn guarded(error: *mut abi::Error, work: impl FnOnce() -> Result<(), Error>) -> Status {
+pub(crate) fn guarded(error: *mut abi::Error, work: impl FnOnce() -> Result<(), Error>) -> Status {
     let (status, message) = match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(())) => return STATUS_OK,
         Ok(Err(failure)) => (failure.status(), failure.to_string()),
@@ -132,7 +156,7 @@ thread_local! {
 }
 
 /// Keeps where a panic happened for its error message, and keeps the default hook from printing it to the host's terminal.
-fn keep_panic_place() {
+pub(crate) fn keep_panic_place() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         std::panic::set_hook(Box::new(|info| {

@@ -1,6 +1,6 @@
 //! Why a plugin could not do what it was asked.
 
-use foretell_abi::{STATUS_CANCELLED, STATUS_FAILED, STATUS_INVALID, STATUS_MODEL, Status};
+use foretell_abi::{STATUS_CANCELLED, STATUS_FAILED, STATUS_INVALID, Status};
 
 /// An error with words for the user: lower case, no full stop, names the thing in backticks, says what was expected and
 /// what was found.
@@ -31,9 +31,9 @@ impl Error {
         Self { status: STATUS_CANCELLED, message: "cancelled".to_owned() }
     }
 
-    /// A network could not be opened or run.
-    pub(crate) fn model(message: String) -> Self {
-        Self { status: STATUS_MODEL, message }
+    /// The host could not do what it was asked.
+    pub(crate) fn of_host(status: Status, message: String) -> Self {
+        Self { status, message }
     }
 
     pub(crate) fn status(&self) -> Status {

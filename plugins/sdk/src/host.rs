@@ -1,7 +1,7 @@
 //! What the host offers to a plugin.
 
 use foretell_abi as abi;
-use foretell_abi::{Bytes, DLTensor, STATUS_CANCELLED, STATUS_OK, Status};
+use foretell_abi::{Bytes, DATA_CAPABILITY, DLTensor, HostData, STATUS_CANCELLED, STATUS_OK, Status};
 
 use crate::{Error, Tensor, TensorMut};
 
@@ -56,6 +56,29 @@ impl Host {
             unsafe { open(table.context, Bytes::new(name.as_bytes()), &raw mut raw, &raw mut error) };
         check(status, &error)?;
         Ok(Model { host: *self, raw })
+    }
+
+    /// The file that the manifest lists as `[[model]]` with `format = "data"` under `name`.
+    #[expect(unsafe_code, reason = "calls the host")]
+    pub fn data(&self, name: &str) -> Result<Data, Error> {
+        let table = self.table();
+        let lacking = || Error::failed(format!("the host has no `{DATA_CAPABILITY}`; update foretell"));
+        let capability = table.capability.ok_or_else(lacking)?;
+        // SAFETY: the id is valid for the call.
+        let found = unsafe { capability(table.context, Bytes::new(DATA_CAPABILITY.as_bytes())) };
+        let data = found.cast::<HostData>();
+        // SAFETY: what the host gives under this id is null or a `HostData` of at least the size that it states, which lives as
+        // long as the process.
+        let read = unsafe {
+            if data.is_null() || (*data).size < size_of::<HostData>() { None } else { (*data).read }
+        };
+        let read = read.ok_or_else(lacking)?;
+        let (mut bytes, mut error) = (Bytes::new(&[]), abi::Error::empty());
+        // SAFETY: the arguments are valid for the call, as the interface asks.
+        let status =
+            unsafe { read(table.context, Bytes::new(name.as_bytes()), &raw mut bytes, &raw mut error) };
+        check(status, &error)?;
+        Ok(Data { bytes })
     }
 
     /// Hands a message to the host's log. Never give it what a record holds.
@@ -120,10 +143,27 @@ impl Model {
     }
 }
 
-fn check(status: Status, error: &abi::Error) -> Result<(), Error> {
+/// A file of data that the host keeps in memory.
+///
+/// It may be empty: so a plugin ships that has nothing learned yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Data {
+    bytes: Bytes,
+}
+
+impl Data {
+    /// Its content, valid as long as the instance.
+    #[expect(unsafe_code, reason = "reads the bytes that the host lends")]
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: the host keeps the bytes as long as the instance, by contract, and nobody changes them.
+        unsafe { self.bytes.as_slice() }
+    }
+}
+
+pub(crate) fn check(status: Status, error: &abi::Error) -> Result<(), Error> {
     match status {
         STATUS_OK => Ok(()),
         STATUS_CANCELLED => Err(Error::cancelled()),
-        _ => Err(Error::model(error.text())),
+        _ => Err(Error::of_host(status, error.text())),
     }
 }

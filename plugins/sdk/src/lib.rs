@@ -49,17 +49,20 @@
 
 mod boundary;
 mod error;
+mod fit;
 mod host;
+mod owned;
 mod predictions;
 mod records;
 mod schema;
 mod tensor;
 
-pub use boundary::{Plugin, table};
+pub use boundary::{Plugin, table, table_with_fit};
 pub use error::Error;
+pub use fit::{Fit, Output, Start};
 pub use foretell_abi as abi;
-pub use host::{Host, Level, Model};
-pub use predictions::{Predictions, Scores, Values};
-pub use records::{Bits, Column, History, Numbers, Past, PastRows, Records, Texts, Time, Value};
+pub use host::{Data, Host, Level, Model};
+pub use predictions::{Forecasts, Predictions, Rankings, Scores, Step, Values};
+pub use records::{Bits, Column, History, List, Lists, Numbers, Past, PastRows, Records, Texts, Time, Value};
 pub use schema::{Field, Kind, Open};
 pub use tensor::{Element, Tensor, TensorMut};

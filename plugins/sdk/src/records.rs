@@ -250,6 +250,10 @@ handle!(
     /// Handle of a field of type `T` of the past events of a history, got at open.
     Past { history, index }
 );
+handle!(
+    /// Handle of a column of lists of `T`, got at open.
+    List { index }
+);
 
 /// Handle of a history column, got at open.
 #[derive(Clone, Copy, Debug)]
@@ -277,6 +281,33 @@ impl PastRows<'_> {
     /// Past events of the record in `row`, oldest first.
     pub fn range(&self, row: usize) -> Range<usize> {
         self.offsets[row] as usize..self.offsets[row + 1] as usize
+    }
+}
+
+/// A column of lists: the items of all records one after the other, and which of them belong to which record.
+pub struct Lists<'a, T: Value + ?Sized> {
+    offsets: &'a [i32],
+    validity: Validity<'a>,
+    items: T::View<'a>,
+}
+
+impl<'a, T: Value + ?Sized> Lists<'a, T> {
+    /// Rows of [`Self::items`] that belong to the record in `row`, in their order; none where its list is null or empty.
+    pub fn range(&self, row: usize) -> Range<usize> {
+        if !self.is_valid(row) {
+            return 0..0;
+        }
+        self.offsets[row] as usize..self.offsets[row + 1] as usize
+    }
+
+    /// Whether the record has a list, be it empty.
+    pub fn is_valid(&self, row: usize) -> bool {
+        self.validity.get(row)
+    }
+
+    /// The items of all records.
+    pub fn items(&self) -> &T::View<'a> {
+        &self.items
     }
 }
 
@@ -308,6 +339,22 @@ impl<'a> Records<'a> {
     pub fn column<T: Value + ?Sized>(&self, column: Column<T>) -> T::View<'a> {
         // SAFETY: `open` checked that child `index` has the type `T`; a struct's children have its rows beyond its offset.
         unsafe { T::view(child(self.array, column.index), self.array.offset as usize, self.len()) }
+    }
+
+    /// The lists of a handle.
+    #[expect(unsafe_code, reason = "reads the buffers that the host lends")]
+    pub fn list<T: Value + ?Sized>(&self, list: List<T>) -> Lists<'a, T> {
+        // SAFETY: `open` checked that child `index` is a list of `T`, which has one more offset than rows.
+        unsafe {
+            let list = child(self.array, list.index);
+            let start = (self.array.offset + list.offset) as usize;
+            let items = child(list, 0);
+            Lists {
+                offsets: values::<i32>(list, 1, start, if self.is_empty() { 0 } else { self.len() + 1 }),
+                validity: bitmap(list, 0, start, self.len()),
+                items: T::view(items, 0, items.length as usize),
+            }
+        }
     }
 
     /// Which past events of `history` belong to which record.

@@ -2,9 +2,9 @@
 
 use std::ffi::CStr;
 
-use foretell_abi::{ArrowSchema, OpenRequest};
+use foretell_abi::{ArrowSchema, Bytes};
 
-use crate::{Column, Error, History, Host, Model, Past, Time, Value};
+use crate::{Column, Data, Error, History, Host, List, Model, Past, Time, Value};
 
 /// Levels of nesting that a record type may have; deeper is refused.
 const DEPTH_MAX: usize = 8;
@@ -89,21 +89,21 @@ pub struct Open<'a> {
 }
 
 impl<'a> Open<'a> {
-    /// Reads what the host lends for the call of `open`.
+    /// Reads what the host lends for the call: the type of the records and the settings.
     ///
     /// # Safety
-    /// `request` must be a valid open request whose pointers live for `'a`.
+    /// `records` must point at a valid Arrow schema, and `config` at bytes that live for `'a`.
     #[expect(unsafe_code, reason = "reads the structs that the host lends")]
-    pub(crate) unsafe fn read(request: &'a OpenRequest, host: Host) -> Result<Self, Error> {
-        // SAFETY: the host lends a valid schema for the call.
-        let root = unsafe { Field::read(&*request.records, 0) }?;
+    pub(crate) unsafe fn read(records: *const ArrowSchema, config: Bytes, host: Host) -> Result<Self, Error> {
+        // SAFETY: the caller vouches for the schema.
+        let root = unsafe { Field::read(&*records, 0) }?;
         let Kind::Struct(fields) = root.kind else {
             return Err(Error::invalid(
                 "records are not a struct; expected a struct of the manifest's inputs",
             ));
         };
-        // SAFETY: the host lends the settings for the call.
-        let config = std::str::from_utf8(unsafe { request.config.as_slice() })
+        // SAFETY: the caller vouches for the settings.
+        let config = std::str::from_utf8(unsafe { config.as_slice() })
             .map_err(|_| Error::invalid("the settings are not UTF-8"))?;
         Ok(Self { fields, config, host })
     }
@@ -128,23 +128,37 @@ impl<'a> Open<'a> {
         self.host.model(name)
     }
 
+    /// The file that the manifest lists as `[[model]]` with `format = "data"` under `name`.
+    pub fn data(&self, name: &str) -> Result<Data, Error> {
+        self.host.data(name)
+    }
+
     /// The column `name`, which must have the type `T`: `f64`, `i64`, `f32`, `bool`, `str` or [`Time`].
     pub fn column<T: Value + ?Sized>(&self, name: &str) -> Result<Column<T>, Error> {
         let index = position::<T>(&self.fields, name, "the records")?;
         Ok(Column::new(index))
     }
 
+    /// The column `name`, which must be lists of `T`.
+    pub fn list<T: Value + ?Sized>(&self, name: &str) -> Result<List<T>, Error> {
+        let index = index_of(&self.fields, name, "the records")?;
+        match &self.fields[index].kind {
+            Kind::List(item) if item.kind == T::KIND => Ok(List::new(index)),
+            kind => Err(Error::invalid(format!(
+                "column `{name}` of the records is {kind:?}; expected a list of {:?}",
+                T::KIND
+            ))),
+        }
+    }
+
     /// The history column `name`, as the manifest's `[[history]]` declares it.
     pub fn history(&self, name: &str) -> Result<History, Error> {
-        let index = self.fields.iter().position(|field| field.name == name);
-        match index.map(|index| (index, &self.fields[index].kind)) {
-            Some((index, Kind::List(item))) if matches!(item.kind, Kind::Struct(_)) => {
-                Ok(History::new(index))
-            }
-            Some((_, kind)) => Err(Error::invalid(format!(
+        let index = index_of(&self.fields, name, "the records")?;
+        match &self.fields[index].kind {
+            Kind::List(item) if matches!(item.kind, Kind::Struct(_)) => Ok(History::new(index)),
+            kind => Err(Error::invalid(format!(
                 "column `{name}` is {kind:?}; expected a history, a list of structs"
             ))),
-            None => Err(missing(&self.fields, name, "the records")),
         }
     }
 
@@ -164,8 +178,7 @@ impl<'a> Open<'a> {
 }
 
 fn position<T: Value + ?Sized>(fields: &[Field], name: &str, place: &str) -> Result<usize, Error> {
-    let index =
-        fields.iter().position(|field| field.name == name).ok_or_else(|| missing(fields, name, place))?;
+    let index = index_of(fields, name, place)?;
     if fields[index].kind != T::KIND {
         return Err(Error::invalid(format!(
             "column `{name}` of {place} is {:?}; expected {:?}",
@@ -176,7 +189,9 @@ fn position<T: Value + ?Sized>(fields: &[Field], name: &str, place: &str) -> Res
     Ok(index)
 }
 
-fn missing(fields: &[Field], name: &str, place: &str) -> Error {
-    let known: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
-    Error::invalid(format!("column `{name}` is not among {place}: {}", known.join(", ")))
+fn index_of(fields: &[Field], name: &str, place: &str) -> Result<usize, Error> {
+    fields.iter().position(|field| field.name == name).ok_or_else(|| {
+        let known: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+        Error::invalid(format!("column `{name}` is not among {place}: {}", known.join(", ")))
+    })
 }

@@ -15,6 +15,7 @@ mod product;
 mod program;
 mod python;
 mod reproduce;
+mod shop;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,6 +55,9 @@ enum Command {
         /// Also with 10,000,000 records: takes about 10 GB of disk and a quarter of an hour.
         #[arg(long)]
         large: bool,
+        /// Directory of the public sets of purchases, for `retail`.
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        data: Option<PathBuf>,
     },
 }
 
@@ -61,6 +65,8 @@ enum Command {
 enum Domain {
     /// Card fraud, on the transactions of the Fraud Detection Handbook.
     Fraud,
+    /// A shop: next items on public sets of purchases, baskets, and demand for car parts.
+    Retail,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -69,6 +75,8 @@ enum Benchmark {
     Runtime,
     /// Scoring of stored records and the cold start of a program, beside the same in Python.
     Jobs,
+    /// Next items for all customers and for one, beside the same in Python, and learning which items go together.
+    Retail,
 }
 
 async fn run(arguments: Arguments) -> Result<u8, Failure> {
@@ -77,8 +85,9 @@ async fn run(arguments: Arguments) -> Result<u8, Failure> {
         Command::Reproduce { domain: Domain::Fraud, data, train } => {
             reproduce::fraud(output, &data, train).await
         }
-        Command::Bench { name, large } => {
-            bench::run(output, name, large).await?;
+        Command::Reproduce { domain: Domain::Retail, data, train } => reproduce::retail(output, &data, train),
+        Command::Bench { name, large, data } => {
+            bench::run(output, name, large, data.as_deref()).await?;
             Ok(exit::DONE)
         }
     }

@@ -170,7 +170,7 @@ async fn documents_have_the_keys_that_programs_read() {
     let status = job(&workshop, &["status", "1", "--json"]);
     assert_eq!(status.code, SOME_REJECTED);
     let status = status.json();
-    assert_eq!(sorted(&status), with(&["records_per_s", "left_s", "workers", "problems"]));
+    assert_eq!(sorted(&status), with(&["records_per_s", "left_s", "workers", "problems", "fitted"]));
     let list = job(&workshop, &["list", "--json"]).json();
     assert_eq!(list.as_array().unwrap().len(), 1);
     assert_eq!(sorted(&list[0]), with(&[]));

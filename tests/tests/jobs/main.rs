@@ -4,6 +4,7 @@
 mod base;
 #[cfg(target_os = "linux")]
 mod fault;
+mod fit;
 #[cfg(unix)]
 mod kill;
 mod lifecycle;

@@ -5,7 +5,7 @@ use foretell_tests::Workshop;
 use super::{DONE, WRONG_COMMAND_LINE, foretell};
 
 /// Every command, with the words that lead to it.
-const COMMANDS: [&str; 40] = [
+const COMMANDS: [&str; 41] = [
     "",
     "plugin",
     "plugin list",
@@ -36,6 +36,7 @@ const COMMANDS: [&str; 40] = [
     "model promote",
     "model challenge",
     "model rollback",
+    "model show",
     "model withdraw",
     "model log",
     "verify",

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use foretell_runtime::manifest::{self, Concurrency, Manifest};
+use foretell_runtime::manifest::{self, Concurrency, Manifest, ModelFormat};
 use foretell_runtime::registry::{FindError, Installed, Registry};
 use foretell_store::time::format_duration;
 use foretell_terminal::{Failure, Output, exit, format_count};
@@ -87,8 +87,10 @@ struct Decision {
 struct Model {
     name: String,
     file: String,
+    format: &'static str,
     hash: String,
-    threads: usize,
+    /// Of a network.
+    threads: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -210,7 +212,7 @@ impl Document {
             History::row,
         );
         section(output, "predictions", &["name", "Arrow type"], &self.predictions, Column::row);
-        section(output, "models", &["name", "file", "threads#", "BLAKE3"], &self.models, Model::row);
+        section(output, "models", &["name", "file", "format", "threads#", "BLAKE3"], &self.models, Model::row);
         let files = self.installation.as_ref().map_or(&[][..], |installation| &installation.files);
         section(output, "pinned files", &["file", "BLAKE3"], files, |file| {
             vec![file.what.clone(), file.hash.clone()]
@@ -355,11 +357,16 @@ impl Model {
             name: model.name.clone(),
             file: model.file.clone(),
             hash: model.blake3.to_string(),
-            threads: model.threads,
+            format: match model.format {
+                ModelFormat::Onnx => "onnx",
+                ModelFormat::Data => "data",
+            },
+            threads: (model.format == ModelFormat::Onnx).then_some(model.threads),
         }
     }
 
     fn row(&self) -> Vec<String> {
-        vec![self.name.clone(), self.file.clone(), self.threads.to_string(), self.hash.clone()]
+        let threads = self.threads.map(|threads| threads.to_string()).unwrap_or_default();
+        vec![self.name.clone(), self.file.clone(), self.format.to_owned(), threads, self.hash.clone()]
     }
 }

@@ -1,9 +1,10 @@
 //! `foretell model`
 
-use foretell_jobs::{Program, deploy};
+use foretell_jobs::{Fitted, Program, deploy};
 use foretell_store::deployment::{DeployError, Deployment, DeploymentEntry, Role};
 use foretell_store::open::Store;
-use foretell_terminal::{Failure, Output, Place, Time, exit};
+use foretell_terminal::job::FittedDocument;
+use foretell_terminal::{Failure, Output, Place, Time, exit, format_count};
 use serde::Serialize;
 
 use super::unread;
@@ -12,13 +13,15 @@ use crate::arguments::{Deployed, Model};
 pub(super) async fn run(place: &Place, output: Output, command: &Model) -> Result<u8, Failure> {
     match command {
         Model::List => list(&place.open_read_only().await?, output).await,
+        Model::Show { plugin } => show(&place.open_read_only().await?, output, plugin).await,
         Model::Promote { plugin } => give(place, output, plugin, Role::Champion).await,
         Model::Challenge { plugin } => give(place, output, plugin, Role::Challenger).await,
         Model::Rollback { domain } => {
             let store = place.open().await?;
             let champion =
                 store.roll_back(domain, &Program::author()).await.map_err(|error| undeployed(&error))?;
-            tell(output, domain, Role::Champion, &champion);
+            let fitted = fit_of(&store, &champion).await?;
+            tell(output, domain, Role::Champion, &champion, fitted.as_ref());
             Ok(exit::DONE)
         }
         Model::Withdraw { domain } => {
@@ -31,50 +34,82 @@ pub(super) async fn run(place: &Place, output: Output, command: &Model) -> Resul
     }
 }
 
-/// Who has a role.
+/// Fitted models without a role that are listed, the latest.
+const FITS_MAX: u32 = 20;
+
+/// Who has a role, and what was fitted without having one.
 #[derive(Serialize)]
 struct Holder {
     domain: String,
-    role: Role,
+    role: Option<Role>,
     plugin: String,
-    library_hash: String,
+    /// Null for what has no role.
+    library_hash: Option<String>,
     models: Vec<ModelFile>,
     author: String,
     since: Time,
+    /// What it was learned from; null for what was not learned here.
+    fitted: Option<FittedDocument>,
 }
 
 #[derive(Serialize)]
 struct ModelFile {
     name: String,
     hash: String,
-    file: String,
+    /// Null for what has no role.
+    file: Option<String>,
 }
 
 impl Holder {
-    fn new(domain: &str, role: Role, deployment: &Deployment) -> Self {
+    fn new(domain: &str, role: Role, deployment: &Deployment, fitted: Option<&Fitted>) -> Self {
         let models = deployment.models.iter().map(|model| ModelFile {
             name: model.name.clone(),
             hash: model.hash.clone(),
-            file: model.file.clone(),
+            file: Some(model.file.clone()),
         });
         Self {
             domain: domain.to_owned(),
-            role,
+            role: Some(role),
             plugin: format!("{}@{}", deployment.plugin.name, deployment.plugin.version),
-            library_hash: deployment.plugin.library_hash.clone(),
+            library_hash: Some(deployment.plugin.library_hash.clone()),
             models: models.collect(),
             author: deployment.author.clone(),
             since: Time(deployment.deployed_at),
+            fitted: fitted.map(FittedDocument::from),
+        }
+    }
+
+    /// What was fitted, and has no role.
+    fn fitted(fitted: &Fitted) -> Self {
+        let models = fitted.models.iter().map(|model| ModelFile {
+            name: model.name.clone(),
+            hash: model.hash.clone(),
+            file: None,
+        });
+        Self {
+            domain: fitted.domain.clone(),
+            role: None,
+            plugin: fitted.plugin.clone(),
+            library_hash: None,
+            models: models.collect(),
+            author: fitted.author.clone(),
+            since: Time(fitted.fitted_at),
+            fitted: Some(fitted.into()),
         }
     }
 }
 
-fn tell(output: Output, domain: &str, role: Role, deployment: &Deployment) {
-    let holder = Holder::new(domain, role, deployment);
+/// The fit that made what is deployed, if one did.
+async fn fit_of(store: &Store, deployment: &Deployment) -> Result<Option<Fitted>, Failure> {
+    store.fit_of(&deployment.plugin.name, Some(&deployment.plugin.version)).await.map_err(unread)
+}
+
+fn tell(output: Output, domain: &str, role: Role, deployment: &Deployment, fitted: Option<&Fitted>) {
+    let holder = Holder::new(domain, role, deployment, fitted);
     output.show(&holder, |output| {
         output.line(&format!("{} is the {role} of domain `{domain}`", holder.plugin));
-        let mut facts = vec![("library", holder.library_hash.clone())];
-        for model in &holder.models {
+        let mut facts = vec![("library", deployment.plugin.library_hash.clone())];
+        for model in &deployment.models {
             facts.push(("model", format!("{}, {}, `{}`", model.name, model.hash, model.file)));
         }
         output.facts(&facts);
@@ -86,30 +121,54 @@ async fn list(store: &Store, output: Output) -> Result<u8, Failure> {
     for domain in store.deployed_domains().await.map_err(unread)? {
         for role in [Role::Champion, Role::Challenger] {
             if let Some(deployment) = store.deployed(&domain, role).await.map_err(unread)? {
-                holders.push(Holder::new(&domain, role, &deployment));
+                let fitted = fit_of(store, &deployment).await?;
+                holders.push(Holder::new(&domain, role, &deployment, fitted.as_ref()));
             }
+        }
+    }
+    for fitted in store.fits(None, FITS_MAX).await.map_err(unread)? {
+        if holders.iter().all(|holder| holder.plugin != fitted.plugin) {
+            holders.push(Holder::fitted(&fitted));
         }
     }
     output.show(&holders, |output| {
         if holders.is_empty() {
-            return output.line("no model has a role; `foretell model promote PLUGIN` gives it one");
+            return output.line(
+                "no model has a role, and none was fitted; `foretell model promote PLUGIN` gives it a role",
+            );
         }
         output.table(
-            &["domain", "role", "plugin", "models", "since", "by"],
+            &["domain", "role", "plugin", "models", "learned#", "since", "by"],
             holders.iter().map(|holder| {
                 let short = |model: &ModelFile| format!("{} {:.12}", model.name, model.hash);
                 let models: Vec<String> = holder.models.iter().map(short).collect();
                 vec![
                     holder.domain.clone(),
-                    holder.role.to_string(),
+                    holder.role.map(|role| role.to_string()).unwrap_or_default(),
                     holder.plugin.clone(),
                     models.join(", "),
+                    holder.fitted.as_ref().map(|fitted| format_count(fitted.total())).unwrap_or_default(),
                     holder.since.to_string(),
                     holder.author.clone(),
                 ]
             }),
         );
     });
+    Ok(exit::DONE)
+}
+
+/// Shows what a model was learned from.
+async fn show(store: &Store, output: Output, wanted: &str) -> Result<u8, Failure> {
+    let (name, version) = match wanted.split_once('@') {
+        Some((name, version)) => (name, Some(version)),
+        None => (wanted, None),
+    };
+    let fitted = store.fit_of(name, version).await.map_err(unread)?.ok_or_else(|| {
+        Failure::words(format!("`{wanted}` was not fitted in this database"))
+            .hint(Some("`foretell model list` lists what was; `foretell plugin inspect` shows any plugin"))
+    })?;
+    let document = FittedDocument::from(&fitted);
+    output.show(&document, |output| output.facts(&document.facts("records")));
     Ok(exit::DONE)
 }
 
@@ -123,7 +182,8 @@ async fn give(place: &Place, output: Output, wanted: &Deployed, role: Role) -> R
     deploy(&store, &plugin, &program, role).await.map_err(|error| Failure::new(&error).hint(error.hint()))?;
     let domain = &plugin.manifest().plugin.domain;
     if let Some(deployment) = store.deployed(domain, role).await.map_err(unread)? {
-        tell(output, domain, role, &deployment);
+        let fitted = fit_of(&store, &deployment).await?;
+        tell(output, domain, role, &deployment, fitted.as_ref());
     }
     Ok(exit::DONE)
 }

@@ -1,9 +1,13 @@
 //! `foretell plugin`
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use foretell_runtime::registry::{Existing, Registry};
+use foretell_runtime::onnx::MODEL_BYTES_MAX;
+use foretell_runtime::registry::{Existing, Installed, Registry};
+use foretell_runtime::trust::Verified;
 use foretell_terminal::{Failure, Output, Place, exit};
+use semver::{BuildMetadata, Version};
 use serde::Serialize;
 
 use super::inspect;
@@ -15,7 +19,13 @@ pub(super) fn run(place: &Place, output: Output, command: &Plugin) -> Result<u8,
     match command {
         Plugin::List => list(&registry, output),
         Plugin::Inspect { plugin } => inspect::run(&registry, output, plugin),
-        Plugin::Install { directory, replace } => install(&registry, output, directory, *replace),
+        Plugin::Install { directory, replace, models, build } => {
+            let installed = match build {
+                Some(build) => with_models(&registry, directory, models, build)?,
+                None => plain(&registry, directory, *replace)?,
+            };
+            report(&registry, output, &installed)
+        }
         Plugin::Remove { plugin } => remove(&registry, output, plugin),
     }
 }
@@ -67,10 +77,35 @@ struct Installation {
     files: Vec<HashedFile>,
 }
 
-fn install(registry: &Registry, output: Output, directory: &Path, replace: bool) -> Result<u8, Failure> {
+fn plain(registry: &Registry, directory: &Path, replace: bool) -> Result<Installed, Failure> {
     let existing = if replace { Existing::Replace } else { Existing::Keep };
-    let installed = registry.install(directory, existing).map_err(|error| Failure::new(&error))?;
-    let verified = registry.verify(&installed).map_err(|error| Failure::new(&error))?;
+    registry.install(directory, existing).map_err(|error| Failure::new(&error))
+}
+
+/// Installs the plugin of a directory with other models, as a version of its own.
+fn with_models(
+    registry: &Registry,
+    directory: &Path,
+    models: &[(String, PathBuf)],
+    build: &BuildMetadata,
+) -> Result<Installed, Failure> {
+    let base = Verified::trusting(directory).map_err(|error| Failure::new(&error))?;
+    let content = |(slot, file): &(String, PathBuf)| {
+        let cannot =
+            |words: String| Failure::words(format!("can't read `{}`: {words}", file.display()));
+        let bytes = fs::metadata(file).map_err(|error| cannot(error.to_string()))?.len();
+        if bytes > MODEL_BYTES_MAX {
+            return Err(cannot(format!("it has {bytes} bytes, and a model at most {MODEL_BYTES_MAX}")));
+        }
+        Ok((slot.clone(), fs::read(file).map_err(|error| cannot(error.to_string()))?))
+    };
+    let models = models.iter().map(content).collect::<Result<Vec<_>, Failure>>()?;
+    let version = Version { build: build.clone(), ..base.manifest().plugin.version.clone() };
+    registry.install_fitted(&base, &version, &models).map_err(|error| Failure::new(&error))
+}
+
+fn report(registry: &Registry, output: Output, installed: &Installed) -> Result<u8, Failure> {
+    let verified = registry.verify(installed).map_err(|error| Failure::new(&error))?;
     let document = Installation {
         name: installed.name().to_owned(),
         version: installed.version().to_string(),

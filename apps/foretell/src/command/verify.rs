@@ -88,7 +88,7 @@ impl Document {
             return;
         }
         output.line("");
-        output.table(&["run#", "record#", "stored#", "now#", "refused"], differences.iter().map(row));
+        output.table(&["run#", "record#", "stored#", "now#", "otherwise"], differences.iter().map(row));
         let left_out = predictions - equal - differences.len() as u64;
         if left_out > 0 {
             output.line(&format!("... and {} more", format_count(left_out)));
@@ -97,9 +97,13 @@ impl Document {
 }
 
 fn row(difference: &Difference) -> Vec<String> {
-    let (now, refused) = match &difference.repeated {
-        Repeated::Score(now) => (score(Some(*now)), String::new()),
-        Repeated::Refused(reason) => (String::new(), reason.clone()),
+    let (now, otherwise) = match &difference.repeated {
+        Repeated::Score(now) => (score(*now), String::new()),
+        Repeated::Label(label) => {
+            (score(difference.stored), format!("the label is {}", label.as_deref().unwrap_or("none")))
+        }
+        Repeated::Output(difference_there) => (score(difference.stored), difference_there.clone()),
+        Repeated::Refused(reason) => (String::new(), format!("refused: {reason}")),
     };
-    vec![difference.run.to_string(), difference.record.to_string(), score(difference.stored), now, refused]
+    vec![difference.run.to_string(), difference.record.to_string(), score(difference.stored), now, otherwise]
 }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use foretell_jobs::{Answer, JobOptions, ScoreError, answer};
-use foretell_runtime::plugin::Plugin;
 use foretell_store::deployment::Role;
 use foretell_store::import::JsonReader;
 use foretell_store::open::Store;
@@ -76,7 +75,7 @@ async fn given(store: &Store, output: Output, models: &Models, text: &str) -> Re
         let answers: HashMap<i64, Answer> = answers.into_iter().collect();
         for line in &mut lines {
             if let Some(answer) = line.record.and_then(|id| answers.get(&id)) {
-                tell(line, plugin, run, answer);
+                tell(line, run, answer);
             }
         }
         if let Some(challenger) = challenger {
@@ -95,12 +94,12 @@ async fn given(store: &Store, output: Output, models: &Models, text: &str) -> Re
     Ok(if refused { exit::SOME_REJECTED } else { exit::DONE })
 }
 
-fn tell(line: &mut Line, plugin: &Plugin, run: i64, answer: &Answer) {
+fn tell(line: &mut Line, run: i64, answer: &Answer) {
     line.run = Some(run);
     match answer {
-        Answer::Number(score) => {
-            line.score = Some(f64::from(*score));
-            line.label = plugin.manifest().decide(*score).map(str::to_owned);
+        Answer::Predicted(predicted) => {
+            line.score = predicted.score;
+            line.label.clone_from(&predicted.label);
         }
         Answer::Refused { field, reason } => {
             line.field.clone_from(field);

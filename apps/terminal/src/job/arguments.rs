@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use foretell_jobs::WORKERS_MAX;
 use foretell_store::job::{ATTEMPTS_MAX, CHUNK_RECORDS, CHUNK_RECORDS_MAX};
 use foretell_store::record::LabelValue;
@@ -15,8 +15,8 @@ use crate::{Within, parse_model};
 /// What to do with jobs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Plan a job: fix which stored records are to be scored.
-    Create(Create),
+    /// Plan a job: fix which stored records are to be scored, or learned.
+    Create(Box<Create>),
     /// Work on a job until it is done.
     Run {
         /// Number of the job.
@@ -186,13 +186,26 @@ fn parse_value(text: &str) -> LabelValue {
     }
 }
 
+/// What is done with the records of a job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// The plugin predicts them.
+    #[default]
+    Score,
+    /// The plugin learns its model anew from them; what it has learned becomes a version of it.
+    Fit,
+}
+
 /// `create`
 #[derive(Debug, Args)]
 #[command(
     after_help = "The records of a job are fixed when it is planned, whatever arrives later. Their history is that of their own time."
 )]
 pub struct Create {
-    /// What predicts.
+    /// What is done with the records.
+    #[arg(long, value_enum, default_value_t, value_name = "KIND")]
+    pub kind: Kind,
+    /// What predicts, or learns.
     #[command(flatten)]
     pub model: Model,
     /// Which records.
@@ -204,6 +217,12 @@ pub struct Create {
     /// Only store the predictions, for comparison: they answer nobody.
     #[arg(long)]
     pub shadow: bool,
+    /// Of a fit: where everything random begins; 0, if not said.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Of a fit: go on from the last one with what was stored since, if that comes to the same as learning everything.
+    #[arg(long)]
+    pub update: bool,
     /// Only say how many records it would be; plan nothing.
     #[arg(long, conflicts_with = "run")]
     pub preview: bool,

@@ -3,6 +3,7 @@
 use foretell_insight::comparison::{Change, Comparison, DecisionChange, LabelledChange};
 use foretell_insight::report::Estimate;
 use foretell_jobs::{CompareError, CompareOptions, CompareReport, ComparedRun, compare as compare_runs};
+use foretell_store::job::JobKind;
 
 use super::arguments::Compare;
 use super::{App, find};
@@ -12,6 +13,10 @@ pub(super) async fn compare(app: &App<'_>, command: &Compare) -> Result<u8, Fail
     let store = app.place.open_read_only().await?;
     let old = find(app, &store, command.old).await?;
     let new = find(app, &store, command.new).await?;
+    if let Some(fit) = [&old, &new].into_iter().find(|job| job.kind == JobKind::Fit) {
+        return Err(Failure::words(format!("job {} is a fit, which predicts nothing", fit.id))
+            .hint(Some("compare two jobs that scored with the models that were fitted")));
+    }
     let options = CompareOptions {
         old_run: old.run_id,
         new_run: new.run_id,
@@ -47,6 +52,9 @@ fn draw(output: Output, unit: &str, report: &CompareReport) {
         ("score shift", format!("mean {:+.6}, mean absolute {:.6}", shift.mean, shift.mean_absolute)),
         ("Kolmogorov-Smirnov", format!("{:.4}", shift.kolmogorov_smirnov)),
     ]);
+    if let Some(part) = report.by {
+        output.line(&format!("compared by the {part} of each prediction, and its score"));
+    }
     if report.same.plugin && report.same.models && report.same.settings {
         output.line(
             "both are the same plugin, models and settings: differences come from what history could see",

@@ -9,9 +9,9 @@ use foretell_store::selection::{Selection, Unscored};
 use foretell_store::time::format_time;
 use serde::Serialize;
 
-use super::arguments::{Create, Crew, Limits, Update};
+use super::arguments::{Create, Crew, Kind, Limits, Update};
 use super::model::{self, Models};
-use super::{App, drive, find, list, read_failure, score_failure};
+use super::{App, drive, find, fit, list, read_failure, score_failure};
 use crate::{Bar, Failure, Output, exit, format_count};
 
 /// What `--preview` says.
@@ -22,6 +22,14 @@ struct Preview {
 }
 
 pub(super) async fn create(app: &App<'_>, command: &Create) -> Result<u8, Failure> {
+    if command.kind == Kind::Fit {
+        return fit::create(app, command).await;
+    }
+    let learning = [("--seed", command.seed.is_some()), ("--update", command.update)];
+    if let Some((argument, _)) = learning.into_iter().find(|(_, given)| *given) {
+        return Err(Failure::words(format!("`{argument}` is for a fit alone"))
+            .hint(Some("add `--kind fit`, or leave it out")));
+    }
     let store = app.place.open_patiently().await?;
     let Models { plugin, role, program, .. } = model::load(app, &store, &command.model).await?;
     let role = if command.shadow { Role::Challenger } else { role };
@@ -159,20 +167,24 @@ async fn plan_job(
     program: &Program,
     options: &JobOptions,
 ) -> Result<Planned, Failure> {
-    if let Selection { from: Some(from), to: Some(to), .. } = &options.selection
-        && from >= to
-    {
-        return Err(Failure::words(format!(
-            "no time is from {} on and before {}",
-            format_time(*from),
-            format_time(*to)
-        ))
-        .hint(Some("`--from` is the earlier time")));
-    }
+    check_times(&options.selection)?;
     let bar = Bar::new("planning", app.unit, None, app.output.is_json());
     let planned = plan(store, plugin, program, options, |found| bar.set(found)).await;
     bar.finish();
     planned.map_err(|error| score_failure(&error))
+}
+
+/// Refuses a time without moments.
+pub(super) fn check_times(selection: &Selection) -> Result<(), Failure> {
+    match selection {
+        Selection { from: Some(from), to: Some(to), .. } if from >= to => Err(Failure::words(format!(
+            "no time is from {} on and before {}",
+            format_time(*from),
+            format_time(*to)
+        ))
+        .hint(Some("`--from` is the earlier time"))),
+        _ => Ok(()),
+    }
 }
 
 /// What there is to say when there is nothing to do.

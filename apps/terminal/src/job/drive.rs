@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use foretell_jobs::{Event, Progress, Stop, SuperviseError, Worked, resume as make_ready, supervise};
-use foretell_store::job::{Job, JobState};
+use foretell_store::job::{Job, JobKind, JobState};
 use foretell_store::open::Store;
 use serde::Serialize;
 
 use super::arguments::Crew;
 use super::list::{self, seconds};
-use super::{App, find, score_failure, tell};
+use super::{App, find, fit, score_failure, tell};
 use crate::{Bar, Failure, exit, format_count};
 
 /// Progress is told to programs at most so often, in ticks of the supervisor.
@@ -21,6 +21,8 @@ pub(super) async fn run(app: &App<'_>, id: i64, crew: &Crew) -> Result<u8, Failu
     let store = app.place.open_patiently().await?;
     let found = find(app, &store, id).await?;
     match found.state {
+        JobState::Ready if found.kind == JobKind::Fit => Ok(fit::code(&fit::run(app, &store, &found).await?)),
+        JobState::Done if found.kind == JobKind::Fit => fit::show_done(app, &store, &found).await,
         JobState::Ready => job(app, &store, id, crew).await,
         JobState::Planning | JobState::Paused | JobState::Failed => {
             Err(Failure::words(format!("job {id} is {}", found.state))
@@ -49,6 +51,10 @@ pub(super) async fn go_on(app: &App<'_>, store: &Store, id: i64, crew: &Crew) ->
     let ready = make_ready(store, id, |found| bar.set(found)).await;
     bar.finish();
     match ready.map_err(|error| score_failure(&error))? {
+        Some(found) if found.kind == JobKind::Fit => match found.state {
+            JobState::Done => fit::show_done(app, store, &found).await,
+            _ => Ok(fit::code(&fit::run(app, store, &found).await?)),
+        },
         Some(found) if found.state == JobState::Done => tell_end(app, &found, &Progress::default()),
         Some(found) => job(app, store, found.id, crew).await,
         None => {
@@ -157,7 +163,7 @@ fn event(event: Event) {
 }
 
 /// Told to stop when somebody interrupts or ends this process; the same for everything that it does.
-fn interrupted() -> Stop {
+pub(super) fn interrupted() -> Stop {
     static INTERRUPTED: OnceLock<Stop> = OnceLock::new();
     let stop = INTERRUPTED.get_or_init(|| {
         let stop = Stop::default();
@@ -190,14 +196,14 @@ async fn stop_on_signal(stop: Stop) {
 
 /// A progress event, for programs.
 #[derive(Serialize)]
-struct Told<'p> {
+pub(super) struct Told<'p> {
     event: &'static str,
     job: i64,
     #[serde(flatten)]
     progress: &'p Progress,
 }
 
-fn told(job: i64, progress: &Progress) -> Told<'_> {
+pub(super) fn told(job: i64, progress: &Progress) -> Told<'_> {
     Told { event: "progress", job, progress }
 }
 

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use foretell_jobs::is_gone;
-use foretell_store::job::{ChunkProblem, Job, JobState, RunningWorker};
+use foretell_store::job::{ChunkProblem, Job, JobKind, JobState, RunningWorker};
 use foretell_store::open::Store;
 use foretell_store::selection::Selection;
 use foretell_store::time::{Micros, SECOND, now};
 use serde::Serialize;
 
-use super::{App, find, read_failure, tell};
+use super::{App, FittedDocument, find, read_failure, tell};
 use crate::{Bar, Failure, Json, Time, exit, format_count, format_percent};
 
 /// How often a job is looked at that is watched.
@@ -21,7 +21,7 @@ const PROBLEMS_MAX: u32 = 20;
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Document {
     job: i64,
-    kind: String,
+    kind: JobKind,
     domain: String,
     plugin: String,
     run: i64,
@@ -50,7 +50,7 @@ impl From<&Job> for Document {
     fn from(job: &Job) -> Self {
         Self {
             job: job.id,
-            kind: job.kind.clone(),
+            kind: job.kind,
             domain: job.domain.clone(),
             plugin: job.plugin.clone(),
             run: job.run_id,
@@ -107,12 +107,13 @@ pub(super) async fn list(app: &App<'_>, limit: u32) -> Result<u8, Failure> {
             return output.line(&format!("no job; `{}` plans one", app.words("create")));
         }
         output.table(
-            &["job#", "plugin", "state", "done#", "records#", "set aside#", "run#", "created"],
+            &["job#", "kind", "plugin", "state", "done#", "records#", "set aside#", "run#", "created"],
             jobs.iter().map(|job| {
                 let done = (job.predicted + job.rejected) as f64 / job.records.max(1) as f64;
                 let plugin = if job.shadow { format!("{} (shadow)", job.plugin) } else { job.plugin.clone() };
                 vec![
                     job.id.to_string(),
+                    job.kind.to_string(),
                     plugin,
                     job.state.to_string(),
                     format_percent(done),
@@ -136,6 +137,8 @@ struct Status {
     left_s: Option<f64>,
     workers: Vec<WorkerDocument>,
     problems: Vec<ChunkProblem>,
+    /// What it made; null while it is not done, and for jobs that score.
+    fitted: Option<FittedDocument>,
 }
 
 #[derive(Serialize)]
@@ -159,7 +162,15 @@ pub(super) async fn status(app: &App<'_>, id: i64, watch: bool) -> Result<u8, Fa
         .collect();
     let problems = store.chunk_problems(id, PROBLEMS_MAX).await.map_err(|error| read_failure(&error))?;
     let (rate, left) = speed(&job).unzip();
-    let status = Status { job: Document::from(&job), records_per_s: rate, left_s: left, workers, problems };
+    let fitted = store.fit(id).await.map_err(|error| read_failure(&error))?;
+    let status = Status {
+        job: Document::from(&job),
+        records_per_s: rate,
+        left_s: left,
+        workers,
+        problems,
+        fitted: fitted.as_ref().map(FittedDocument::from),
+    };
     app.output.show(&status, |_| draw(app, &job, &status));
     Ok(match job.state {
         JobState::Failed => exit::FAILED,
@@ -183,14 +194,18 @@ fn draw(app: &App<'_>, job: &Job, status: &Status) {
     let output = app.output;
     let mut facts = vec![
         ("job", job.id.to_string()),
+        ("kind", job.kind.to_string()),
         ("plugin", job.plugin.clone()),
         ("state", describe(job, status)),
         ("records", tally(job, app.unit)),
         ("chunks", format!("{} of {}", format_count(job.chunks_done), format_count(job.chunks))),
         ("run", job.run_id.to_string()),
-        ("selection", selection(job)),
+        ("selection", describe_selection(&job.selection)),
         ("created", Time(job.created_at).to_string()),
     ];
+    if let Some(fitted) = &status.fitted {
+        facts.push(("made", fitted.plugin().to_owned()));
+    }
     if job.shadow {
         facts.push(("shadow", "its predictions are only stored, for comparison".to_owned()));
     }
@@ -200,7 +215,8 @@ fn draw(app: &App<'_>, job: &Job, status: &Status) {
             facts.push(("left", seconds(left)));
         }
     }
-    let spent = [("read", job.read_time), ("predicted", job.predict_time), ("wrote", job.write_time)];
+    let made = if job.kind == JobKind::Fit { "learned" } else { "predicted" };
+    let spent = [("read", job.read_time), (made, job.predict_time), ("wrote", job.write_time)];
     let spent = spent.map(|(stage, time)| format!("{stage} {}", seconds(to_seconds(time))));
     facts.push(("stages", spent.join(", ")));
     output.facts(&facts);
@@ -239,10 +255,10 @@ fn draw(app: &App<'_>, job: &Job, status: &Status) {
 }
 
 /// Which records were asked for, in words.
-fn selection(job: &Job) -> String {
-    match serde_json::from_str::<Selection>(&job.selection) {
+pub(super) fn describe_selection(json: &str) -> String {
+    match serde_json::from_str::<Selection>(json) {
         Ok(selection) => selection.describe(),
-        Err(_) => job.selection.clone(),
+        Err(_) => json.to_owned(),
     }
 }
 
@@ -258,7 +274,8 @@ fn describe(job: &Job, status: &Status) -> String {
 
 /// Shows how a job goes on, wherever it is worked on, until it ends or rests.
 async fn watch(app: &App<'_>, store: &Store, mut job: Job) -> Result<Job, Failure> {
-    let bar = Bar::new("scoring", app.unit, Some(job.records), app.output.is_json());
+    let doing = if job.kind == JobKind::Fit { "learning" } else { "scoring" };
+    let bar = Bar::new(doing, app.unit, Some(job.records), app.output.is_json());
     bar.start(job.predicted + job.rejected);
     while matches!(job.state, JobState::Ready | JobState::Planning) {
         tokio::time::sleep(WATCH_EVERY).await;

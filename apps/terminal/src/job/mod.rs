@@ -4,19 +4,21 @@ mod arguments;
 mod compare;
 mod create;
 mod drive;
+mod fit;
 mod list;
 mod model;
 mod results;
 
 use foretell_jobs::ScoreError;
 use foretell_store::fault::ReadError;
-use foretell_store::job::{Job, JobError, JobState};
+use foretell_store::job::{Job, JobError, JobKind, JobState};
 use foretell_store::open::Store;
 
 use serde::Serialize;
 
 pub use self::arguments::{Command, parse_workers};
 pub use self::create::score;
+pub use self::fit::{FittedDocument, fit};
 pub use self::model::{Models, models};
 use crate::{Failure, Output, Place, exit};
 
@@ -72,7 +74,8 @@ async fn changed(app: &App<'_>, store: &Store, job: i64, what: &str) -> Result<u
     app.output.show(&list::Document::from(&job), |output| {
         output.line(&format!("job {} is {what}: {}", job.id, list::tally(&job, app.unit)));
         if job.state == JobState::Paused {
-            output.line(&format!("`{}` goes on", app.words(&format!("resume {}", job.id))));
+            let how = if job.kind == JobKind::Fit { "begins it again" } else { "goes on" };
+            output.line(&format!("`{}` {how}", app.words(&format!("resume {}", job.id))));
         }
     });
     Ok(exit::DONE)

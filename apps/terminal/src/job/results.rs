@@ -1,11 +1,12 @@
 //! `results`
 
+use foretell_store::job::JobKind;
 use foretell_store::prediction::{DecisionSummary, TopPrediction};
 use foretell_store::record::{RejectFilter, RejectReason};
 use serde::Serialize;
 
 use super::list::{Document, tally};
-use super::{App, find, read_failure};
+use super::{App, find, fit, read_failure};
 use crate::{Failure, Time, exit, format_count};
 
 /// What came out of a job.
@@ -21,10 +22,13 @@ struct Results {
 pub(super) async fn results(app: &App<'_>, id: i64, limit: u32) -> Result<u8, Failure> {
     let store = app.place.open_read_only().await?;
     let job = find(app, &store, id).await?;
+    if job.kind == JobKind::Fit {
+        return fit::show_done(app, &store, &job).await;
+    }
     let fail = |error| read_failure(&error);
     let results = Results {
         job: Document::from(&job),
-        decisions: store.decisions(job.run_id).await.map_err(fail)?,
+        decisions: store.decisions(job.run_id, limit).await.map_err(fail)?,
         highest: store.highest_scores(job.run_id, limit).await.map_err(fail)?,
         set_aside: store.reject_reasons(RejectFilter::Run(job.run_id), limit).await.map_err(fail)?,
     };

@@ -5,8 +5,8 @@
 use std::{cmp::Ordering, collections::HashSet, fmt::Display};
 
 use super::{
-    EVENT_TIME, FieldType, History, IMPLICIT_EVENT_FIELD, Input, LABEL_PREFIX, Manifest, ModelFile, Task,
-    value::format_duration,
+    EVENT_TIME, FieldType, History, IMPLICIT_EVENT_FIELD, Input, LABEL_PREFIX, Manifest, ModelFile,
+    ModelFormat, Task, value::format_duration,
 };
 
 /// Longest name of a plugin, column, label or model.
@@ -20,11 +20,13 @@ const WINDOW_MAX: i64 = 36_525 * 86_400 * 1_000_000;
 /// What a label's type may be, for messages.
 const TYPES_OF_LABELS: &str = "one of `bool`, `int64`, `float64`, `utf8`, `category`";
 
-/// The contradictions in a manifest, as key and message, in the order of the file's tables.
-pub(super) fn problems(manifest: &Manifest) -> Vec<(String, String)> {
+/// The contradictions in a manifest, as key and message, in the order of the file's tables. `states` says whether a key
+/// stands in the file.
+pub(super) fn problems(manifest: &Manifest, states: impl Fn(&str) -> bool) -> Vec<(String, String)> {
     let mut found = Problems::default();
     plugin(manifest, &mut found);
-    models(&manifest.models, &mut found);
+    models(&manifest.models, states, &mut found);
+    fit(manifest, &mut found);
     inputs(manifest, &mut found);
     labels(manifest, &mut found);
     columns(manifest, &mut found);
@@ -99,24 +101,40 @@ fn plugin(manifest: &Manifest, found: &mut Problems) {
     found.check(holds, "plugin.library", expected, quoted(&plugin.library));
 }
 
-fn models(models: &[ModelFile], found: &mut Problems) {
+fn models(models: &[ModelFile], states: impl Fn(&str) -> bool, found: &mut Problems) {
     for (index, model) in models.iter().enumerate() {
         found.name(&model.name, format!("model[{index}].name"));
         let expected = "a relative path of plain names joined by `/`, such as `model/network.onnx`";
         found.check(is_inside(&model.file), format!("model[{index}].file"), expected, quoted(&model.file));
         let threads = model.threads;
-        let expected = format!("1 to {THREADS_MAX}");
-        found.check(
-            (1..=THREADS_MAX).contains(&threads),
-            format!("model[{index}].threads"),
-            expected,
-            threads,
-        );
+        let key = format!("model[{index}].threads");
+        match model.format {
+            ModelFormat::Onnx => {
+                let expected = format!("1 to {THREADS_MAX}");
+                found.check((1..=THREADS_MAX).contains(&threads), key, expected, threads);
+            }
+            ModelFormat::Data => {
+                let holds = !states(&key);
+                found.check(holds, key, "none for a model of format `data`", threads);
+            }
+        }
     }
     let names = models.iter().enumerate();
     found
         .distinct(names.clone().map(|(index, model)| (format!("model[{index}].name"), &*model.name)), "name");
     found.distinct(names.map(|(index, model)| (format!("model[{index}].file"), &*model.file)), "file");
+}
+
+fn fit(manifest: &Manifest, found: &mut Problems) {
+    let Some(fit) = &manifest.fit else { return };
+    found.check(!fit.models.is_empty(), "fit.models", "at least one model", "none");
+    for (index, name) in fit.models.iter().enumerate() {
+        let is_data = |model: &ModelFile| model.name == *name && model.format == ModelFormat::Data;
+        let holds = manifest.models.iter().any(is_data);
+        found.check(holds, format!("fit.models[{index}]"), "a model of format `data`", quoted(name));
+    }
+    let names = fit.models.iter().enumerate();
+    found.distinct(names.map(|(index, name)| (format!("fit.models[{index}]"), &**name)), "model");
 }
 
 /// Whether a path stays inside its directory on every platform: no root, drive, `..`, backslash or hidden name.

@@ -107,6 +107,13 @@ impl<'t> Source<'t> {
         Deserializer::from(self.root.clone())
     }
 
+    /// Whether a key stands in the file, where its default would have served.
+    pub(super) fn states(&self, wanted: &str) -> bool {
+        let mut is_stated = false;
+        descend(self.root.get_ref(), "", &mut |key, _| is_stated |= key == wanted);
+        is_stated
+    }
+
     /// Says where in the file a value stands that could not be read.
     pub(super) fn explain(&self, error: &toml::de::Error) -> ManifestErrorKind {
         let span = error.span().unwrap_or(0..0);

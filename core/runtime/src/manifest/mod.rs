@@ -82,8 +82,8 @@ pub use self::{
     error::{ManifestError, ManifestErrorKind, Problem},
     meaning::{EVENT_TIME, IMPLICIT_EVENT_FIELD, LABEL_PREFIX, TIMESTAMP},
     types::{
-        Concurrency, History, Input, Label, Limits, Manifest, ModelFile, Output, Plugin, Record,
-        SCHEMA_VERSION, Task,
+        Concurrency, Fit, History, Input, Label, Limits, Manifest, ModelFile, ModelFormat, Output, Plugin,
+        Record, SCHEMA_VERSION, Task,
     },
     value::{AbiVersion, FieldType, parse_duration},
 };
@@ -128,7 +128,7 @@ fn parse(text: &str) -> Result<Manifest, ManifestErrorKind> {
         return Err(ManifestErrorKind::Schema { found: header.schema });
     }
     let manifest = Manifest::deserialize(source.deserializer()).map_err(|error| source.explain(&error))?;
-    let problems = check::problems(&manifest);
+    let problems = check::problems(&manifest, |key| source.states(key));
     if problems.is_empty() {
         return Ok(manifest);
     }

@@ -30,9 +30,11 @@ pub struct Manifest {
     pub schema: u32,
     /// Who the plugin is.
     pub plugin: Plugin,
-    /// The networks that it runs.
+    /// The networks that it runs, and the files that it reads.
     #[serde(default, rename = "model")]
     pub models: Vec<ModelFile>,
+    /// What it can learn from stored records.
+    pub fit: Option<Fit>,
     /// What identifies a record's customer, device, patient or other entity.
     #[serde(default)]
     pub record: Record,
@@ -125,22 +127,46 @@ pub enum Concurrency {
     Serial,
 }
 
-/// A network that the plugin runs through the host.
+/// A file that the plugin gets from the host, which checks its hash: a network that it runs, or data that it reads.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelFile {
     /// What the plugin calls it when it opens it.
     #[schemars(regex(pattern = "^[A-Za-z][A-Za-z0-9_]*$"), length(max = 64))]
     pub name: String,
-    /// ONNX file, relative to the plugin's directory and inside it, with `/` between its parts.
+    /// What is in the file.
+    #[serde(default)]
+    pub format: ModelFormat,
+    /// The file, relative to the plugin's directory and inside it, with `/` between its parts.
     #[schemars(regex(pattern = "^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$"))]
     pub file: String,
     /// Hash of the file.
     pub blake3: Hash,
-    /// Threads that one run may use. One is best for a small network; a large one takes half the time with two.
+    /// Threads that one run may use. One is best for a small network; a large one takes half the time with two. Only a
+    /// network has them: for data this is 1, and must not be stated.
     #[serde(default = "threads_default")]
     #[schemars(range(min = 1, max = 256))]
     pub threads: usize,
+}
+
+/// What is in a model file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModelFormat {
+    /// A network, which ONNX Runtime runs.
+    #[default]
+    Onnx,
+    /// Bytes that only the plugin understands, such as a table that was learned from records. May be empty.
+    Data,
+}
+
+/// What the plugin can learn from stored records.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fit {
+    /// Names of the models, of format `data`, that learning writes.
+    #[schemars(length(min = 1))]
+    pub models: Vec<String>,
 }
 
 /// What belongs to a record as a whole.

@@ -42,6 +42,7 @@ pub use environment::{Runtime, StartError, refuse_telemetry};
 pub use locate::{
     API_VERSION, Finding, LIBRARY_VARIABLE, Library, NotFound, Origin, Place, Places, Search, locate,
 };
+pub(crate) use model::read;
 pub use model::{MODEL_BYTES_MAX, Model, ModelError, ModelErrorKind};
 pub use session::RunError;
 pub use tensor::{Dimension, Element, Native, TensorSpec, TensorView, TensorViewMut};

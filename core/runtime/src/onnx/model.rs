@@ -25,7 +25,7 @@ use crate::{
     trust::VerifiedModel,
 };
 
-/// Largest model file: what fits into one ONNX message.
+/// Largest model file, of a network or of data: what fits into one ONNX message.
 pub const MODEL_BYTES_MAX: u64 = (1 << 31) - 1;
 /// Where ONNX Runtime looks for weights outside of the model's file. Nothing can exist inside a file, so nothing is
 /// found: such weights were not hashed.
@@ -59,7 +59,7 @@ struct Pool {
     source: Option<Arc<[u8]>>,
 }
 
-/// A network can't be opened.
+/// A model file can't be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("model `{model}`: {kind}")]
 pub struct ModelError {
@@ -69,7 +69,7 @@ pub struct ModelError {
     pub kind: ModelErrorKind,
 }
 
-/// Why a network can't be opened.
+/// Why a model file can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelErrorKind {
     /// The file can't be read, or is larger than [`MODEL_BYTES_MAX`].
@@ -111,19 +111,25 @@ pub enum ModelErrorKind {
     Names,
 }
 
+/// The content of a verified plugin's model file, whose hash was compared with the verified one.
+pub(crate) fn read(model: &VerifiedModel) -> Result<Vec<u8>, ModelError> {
+    let error = |kind| ModelError { model: model.path.display().to_string(), kind };
+    let bytes =
+        files::read(&model.path, MODEL_BYTES_MAX).map_err(|cause| error(ModelErrorKind::File(cause)))?;
+    let (expected, found) = (model.hash, Hash::of(&bytes));
+    if expected != found {
+        return Err(error(ModelErrorKind::Changed { expected, found }));
+    }
+    Ok(bytes)
+}
+
 impl Model {
-    /// Opens a model of a verified plugin, with `sessions` runs at once at most; 0 means one for each core.
+    /// Opens a network of a verified plugin, with `sessions` runs at once at most; 0 means one for each core.
     ///
     /// The file is read once; its hash is compared with the verified one, and the very same bytes become the network.
     pub fn open(runtime: &Arc<Runtime>, model: &VerifiedModel, sessions: usize) -> Result<Model, ModelError> {
         let error = |kind| ModelError { model: model.path.display().to_string(), kind };
-        let bytes =
-            files::read(&model.path, MODEL_BYTES_MAX).map_err(|cause| error(ModelErrorKind::File(cause)))?;
-        let (expected, found) = (model.hash, Hash::of(&bytes));
-        if expected != found {
-            return Err(error(ModelErrorKind::Changed { expected, found }));
-        }
-        prepare(runtime, &bytes, found, model.threads, sessions).map_err(error)
+        prepare(runtime, &read(model)?, model.hash, model.threads, sessions).map_err(error)
     }
 
     /// Opens a network from the bytes of its file, with `threads` for each run and `sessions` runs at once at most; 0

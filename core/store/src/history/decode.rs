@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::HistoryErrorKind;
 use super::chunk::inconsistent;
+use super::list::{with_holes, without_holes};
 use super::number::ExactNumbers;
 
 /// Characters of a value that are shown in the reason of a reject.
@@ -62,7 +63,19 @@ pub(super) fn expected(data_type: &DataType) -> String {
         DataType::Boolean => "true or false".to_owned(),
         DataType::Utf8 => "a text".to_owned(),
         DataType::Timestamp(..) => "a time".to_owned(),
+        DataType::List(item) => format!("a list of {}", plural(item.data_type())),
         other => format!("a value of type {other}"),
+    }
+}
+
+fn plural(item: &DataType) -> &'static str {
+    match item {
+        DataType::Int64 => "whole numbers",
+        DataType::Float64 => "numbers",
+        DataType::Boolean => "true and false",
+        DataType::Utf8 => "texts",
+        DataType::Timestamp(..) => "times",
+        _ => "values",
     }
 }
 
@@ -118,12 +131,13 @@ impl Decoder {
 
     /// Reads what can be read, with a fault for everything else.
     fn salvage(&self, payloads: &str, lines: &[&str]) -> Option<Decoded> {
-        let lenient =
-            |text: &str, rows| Reader::new(&self.schema, Mode::Lenient, rows).ok()?.read(text, rows);
+        let open = with_holes(&self.schema);
+        let lenient = |text: &str, rows| Reader::new(&open, Mode::Lenient, rows).ok()?.read(text, rows);
         let columns = lenient(payloads, lines.len()).or_else(|| {
             let readable = lines.iter().map(|line| if lenient(line, 1).is_some() { line } else { "{}" });
             lenient(&readable.collect::<Vec<_>>().join("\n"), lines.len())
         })?;
+        let columns = without_holes(&columns, &self.schema).ok()?;
         let mut faults = Vec::new();
         for (row, line) in lines.iter().enumerate() {
             if columns.columns().iter().any(|column| column.is_null(row)) {
@@ -203,6 +217,66 @@ mod tests {
         assert_eq!(
             decoded.faults_of(2).map(|fault| fault.reason.as_str()).collect::<Vec<_>>(),
             ["expected a text, found `{}`"]
+        );
+    }
+
+    fn decode_lists(items: DataType, lines: &[&str]) -> Decoded {
+        let list = DataType::List(Arc::new(Field::new("item", items, false)));
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("items", list, true),
+            Field::new("note", DataType::Utf8, true),
+        ]));
+        let ids: Vec<i64> = (1..).take(lines.len()).collect();
+        Decoder::new(schema).unwrap().decode(&lines.join("\n"), &ids).unwrap()
+    }
+
+    #[test]
+    fn lists_are_read_whole_or_not_at_all() {
+        let lines = [
+            r#"{"items":["a","b"],"note":"x"}"#,
+            r#"{"items":[]}"#,
+            r#"{"items":null}"#,
+            "{}",
+            r#"{"items":["a",null]}"#,
+            r#"{"items":"a"}"#,
+            r#"{"items":["a",["b"]],"note":"y"}"#,
+            r#"{"items":[{}]}"#,
+            r#"{"items":{"a":1}}"#,
+            r#"{"items":[7,"b"]}"#,
+        ];
+        let decoded = decode_lists(DataType::Utf8, &lines);
+        let lists = decoded.columns.column(0).as_list::<i32>();
+        let texts = |row: usize| -> Vec<String> {
+            lists.value(row).as_string::<i32>().iter().map(|text| text.unwrap().to_owned()).collect()
+        };
+        let there: Vec<usize> = (0..lines.len()).filter(|row| lists.is_valid(*row)).collect();
+        assert_eq!(there, [0, 1, 9]);
+        assert_eq!(
+            (texts(0), texts(1), texts(9)),
+            (vec!["a".into(), "b".into()], vec![], vec!["7".into(), "b".into()])
+        );
+        let faults: Vec<_> = decoded.faults.iter().map(|fault| (fault.row, fault.reason.as_str())).collect();
+        let wrong = |found: &str| format!("expected a list of texts, found `{found}`");
+        let expected =
+            [(4, r#"["a",null]"#), (5, r#""a""#), (6, r#"["a",["b"]]"#), (7, "[{}]"), (8, r#"{"a":1}"#)];
+        let expected: Vec<_> = expected.into_iter().map(|(row, found)| (row, wrong(found))).collect();
+        assert_eq!(faults, expected.iter().map(|(row, reason)| (*row, reason.as_str())).collect::<Vec<_>>());
+        // What else such a payload says stands as it is.
+        assert_eq!(decoded.columns.column(1).as_string::<i32>().value(6), "y");
+    }
+
+    #[test]
+    fn numbers_in_lists_are_exact() {
+        let lines =
+            [r#"{"items":[1,2]}"#, r#"{"items":[1.5]}"#, r#"{"items":[1,null]}"#, r#"{"items":["x"]}"#];
+        let decoded = decode_lists(DataType::Int64, &lines);
+        let lists = decoded.columns.column(0).as_list::<i32>();
+        let there: Vec<bool> = (0..lines.len()).map(|row| lists.is_valid(row)).collect();
+        assert_eq!(there, [true, false, false, false]);
+        assert_eq!(lists.value(0).as_primitive::<Int64Type>().values(), &[1, 2]);
+        assert_eq!(
+            decoded.faults_of(1).map(|fault| fault.reason.as_str()).collect::<Vec<_>>(),
+            ["expected a list of whole numbers, found `[1.5]`"]
         );
     }
 

@@ -107,6 +107,7 @@ mod chunk;
 mod column;
 mod decode;
 mod label;
+mod list;
 mod lookup;
 mod names;
 mod number;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::{JobError, JobErrorKind, WorkerId};
+use super::{JobError, JobErrorKind, JobKind, WorkerId};
 use crate::history::Portion;
 use crate::members::Members;
 use crate::open::{Durability, Store, begin, begin_bulk};
@@ -229,16 +229,18 @@ async fn missing(connection: &mut SqliteConnection, members: &Members) -> Result
     .await
 }
 
-/// Ends a job of which no chunk is left to do: `done` if all are, `failed` if some failed.
+/// Ends a job of which no chunk is left to do: `done` if all are, `failed` if some failed. A fit is not done before its model is
+/// there, see [`Store::complete_fit`].
 pub(super) async fn settle(connection: &mut SqliteConnection, job: i64) -> Result<(), sqlx::Error> {
     let ended = sqlx::query(
         "UPDATE job SET finished_at = ?2, state =
              CASE WHEN EXISTS (SELECT 1 FROM job_chunk WHERE job_id = ?1 AND state = 'failed') THEN 'failed' ELSE 'done' END
-         WHERE id = ?1 AND state IN ('ready', 'paused')
+         WHERE id = ?1 AND kind = ?3 AND state IN ('ready', 'paused')
              AND NOT EXISTS (SELECT 1 FROM job_chunk WHERE job_id = ?1 AND state IN ('free', 'leased'))",
     )
     .bind(job)
     .bind(now())
+    .bind(JobKind::Score.as_str())
     .execute(&mut *connection)
     .await?;
     if ended.rows_affected() == 1 {

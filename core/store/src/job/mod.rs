@@ -45,6 +45,9 @@
 //! # }
 //! ```
 //!
+//! A job of kind *fit* ([`Store::plan_fit`]) learns from its records instead of predicting them. One process does it, from the first
+//! chunk to the last; the chunks only say how far it is. If it is interrupted, it begins again.
+//!
 //! # What can be relied on
 //!
 //! - **Invariant:** a chunk's predictions, its rejects and its completion are one transaction. So a record is predicted once
@@ -52,6 +55,7 @@
 //! - **Invariant:** a chunk is completed by the worker that holds it. One that lost it, because it was taken for dead, is
 //!   told so and leaves nothing behind.
 //! - **Invariant:** a chunk accounts for each of its members: predictions and rejects together are as many as those.
+//! - **Invariant:** what a fit made, where it came from, and that the job is done, are one transaction.
 //! - **Invariant:** `done`, and `cancelled`, are final.
 //!
 //! # Who is alive
@@ -62,6 +66,8 @@
 
 mod chunk;
 mod claim;
+mod fit;
+mod fitted;
 mod plan;
 mod progress;
 mod worker;
@@ -73,6 +79,8 @@ use serde::{Serialize, Serializer};
 
 pub use self::chunk::{Blame, Chunk, Poison};
 pub use self::claim::Claim;
+pub use self::fit::{FitTask, Learned, NewFit, PlannedFit};
+pub use self::fitted::{Fitted, FittedModel};
 pub use self::plan::{NewJob, Planned};
 pub use self::progress::{ChunkProblem, Job, RunningWorker};
 pub use self::worker::{Identity, StageTimes, WorkerId};
@@ -97,6 +105,44 @@ pub const LOSSES_MAX: u32 = 3;
 /// [`LEASE`] in the unit of the database.
 const LEASE_MICROS: Micros = LEASE.as_micros() as Micros;
 
+/// What a job does with its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JobKind {
+    /// Predicts them.
+    Score,
+    /// Learns from them.
+    Fit,
+}
+
+impl JobKind {
+    /// The word in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Score => "score",
+            Self::Fit => "fit",
+        }
+    }
+
+    fn read(word: &str) -> Result<Self, sqlx::Error> {
+        [Self::Score, Self::Fit]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+            .ok_or_else(|| sqlx::Error::Decode(format!("`{word}` is no kind of job").into()))
+    }
+}
+
+impl fmt::Display for JobKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for JobKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// What becomes of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum JobState {
@@ -110,7 +156,7 @@ pub enum JobState {
     Cancelled,
     /// Some chunks failed, the others are done.
     Failed,
-    /// Every record is predicted or rejected.
+    /// Every record is predicted or rejected; of a fit, the model is there.
     Done,
 }
 
@@ -188,14 +234,17 @@ pub enum JobErrorKind {
     /// Another process is planning the job.
     #[error("another process is planning it")]
     Planning,
-    /// The predictions and rejects of a chunk are not those of its records.
-    #[error("chunk {chunk} has {expected} records, but {found} predictions and rejects")]
+    /// Another process does the fit, which only one can do at a time.
+    #[error("another process is at work on it")]
+    AtWork,
+    /// The predictions, or the records that were learned, and the rejects of a chunk are not those of its records.
+    #[error("chunk {chunk} has {expected} records, but {found} are accounted for")]
     Incomplete {
         /// The number of the chunk.
         chunk: i64,
         /// Its records.
         expected: u64,
-        /// Predictions and rejects.
+        /// Those that were predicted, learned or rejected.
         found: u64,
     },
     /// A chunk in the database cannot be read.
@@ -226,6 +275,7 @@ impl JobErrorKind {
             Self::State { state: JobState::Planning } => Some("resume it, which plans it first"),
             Self::State { state: JobState::Paused | JobState::Failed } => Some("resume it"),
             Self::Planning => Some("wait until it is planned"),
+            Self::AtWork => Some("wait until that process is done, or end it"),
             Self::Damaged(_) => Some("check the database"),
             Self::Lineage(kind) => kind.hint(),
             Self::Selection(kind) => kind.hint(),

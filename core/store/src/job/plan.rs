@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sqlx::SqliteConnection;
 
+use super::fit::{NewFit, insert_fit, late};
 use super::worker::{StageTimes, beat, insert_worker, micros, state};
 use super::{
-    ATTEMPTS_MAX, CHUNK_RECORDS, CHUNK_RECORDS_MAX, Identity, JobError, JobErrorKind, JobState, LEASE_MICROS,
-    TIMEOUT, WorkerId,
+    ATTEMPTS_MAX, CHUNK_RECORDS, CHUNK_RECORDS_MAX, Identity, JobError, JobErrorKind, JobKind, JobState,
+    LEASE_MICROS, TIMEOUT, WorkerId,
 };
 use crate::lineage::{NewRun, insert_run, runs_like};
 use crate::members::Members;
@@ -22,13 +23,10 @@ const CHUNKS_TOGETHER: usize = 64;
 /// How often a planner says that it is alive, as far as reading a page allows.
 const ALIVE_EVERY: Duration = Duration::from_secs(5);
 
-/// The only kind of job so far: predictions for records.
-const SCORE: &str = "score";
-
 /// A job that is to be planned.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewJob {
-    /// What predicts. Its `selection` is filled in by planning.
+    /// What predicts, or learns. Its `selection` is filled in by planning.
     pub run: NewRun,
     /// Which records. If only unscored ones are wanted, planning finds out which those are.
     pub selection: Selection,
@@ -72,22 +70,27 @@ impl Store {
         progress: impl FnMut(u64),
     ) -> Result<Planned, JobError> {
         let plan = async {
-            if !(1..=CHUNK_RECORDS_MAX).contains(&new.chunk_records) {
-                return Err(JobErrorKind::ChunkRecords(new.chunk_records));
+            match self.begin_job(new, planner).await? {
+                Begun::New(planner) => self.plan_begun(&planner, progress).await,
+                Begun::Unfinished(job) => Ok(Planned::Unfinished(job)),
             }
-            let planner = match self.begin_job(new, planner).await? {
-                Begun::New(planner) => planner,
-                Begun::Unfinished(job) => return Ok(Planned::Unfinished(job)),
-            };
-            let planned = self.plan_chunks(&planner, progress).await;
-            if planned.is_err() {
-                // It cannot be planned, so it is of no use. Should removing it fail too, the first error says why, and the
-                // job is left as by a process that was killed.
-                let _ = self.remove_job(&planner).await;
-            }
-            planned
         };
         plan.await.map_err(|kind| kind.when("plan a job"))
+    }
+
+    /// Plans a job that was just stored, or takes it back.
+    pub(super) async fn plan_begun(
+        &self,
+        planner: &WorkerId,
+        progress: impl FnMut(u64),
+    ) -> Result<Planned, JobErrorKind> {
+        let planned = self.plan_chunks(planner, progress).await;
+        if planned.is_err() {
+            // It cannot be planned, so it is of no use. Should removing it fail too, the first error says why, and the
+            // job is left as by a process that was killed.
+            let _ = self.remove_job(planner).await;
+        }
+        planned
     }
 
     /// Plans a job again that a process left half planned. Returns [`Planned::Nothing`] if its selection is empty by now.
@@ -116,6 +119,7 @@ impl Store {
 
     /// Stores the run and the job, unless another job has to be finished first.
     async fn begin_job(&self, new: &NewJob, planner: &Identity) -> Result<Begun, JobErrorKind> {
+        check_chunk_records(new)?;
         let mut writer = self.writer().await;
         let mut transaction = begin(&mut writer, Durability::Full).await?;
         let mut selection = new.selection.clone();
@@ -127,28 +131,30 @@ impl Store {
             }
             *wanted = unscored(&mut transaction, &runs).await?;
         }
-        let selection = serde_json::to_string(&selection).expect("texts and numbers are JSON");
-        let run = NewRun { selection: selection.clone(), ..new.run.clone() };
-        let run_id = insert_run(&mut transaction, &run).await?;
-        let job = sqlx::query(
-            "INSERT INTO job (kind, run_id, selection, chunk_records, timeout, attempts_max, state, complete, created_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(SCORE)
-        .bind(run_id)
-        .bind(selection)
-        .bind(new.chunk_records)
-        .bind(micros(new.timeout))
-        .bind(new.attempts_max)
-        .bind(JobState::Planning.as_str())
-        .bind(complete)
-        .bind(now())
-        .execute(&mut *transaction)
-        .await?
-        .last_insert_rowid();
-        let worker = insert_worker(&mut transaction, job, planner).await?;
+        let new = NewJob { selection, ..new.clone() };
+        let planner = insert_job(&mut transaction, JobKind::Score, &new, complete, planner).await?;
         transaction.commit().await?;
-        Ok(Begun::New(WorkerId { job, worker }))
+        Ok(Begun::New(planner))
+    }
+
+    /// Stores the run, the job and the fit, unless it would go on behind a record that it has to learn before; then it says so.
+    pub(super) async fn begin_planning_fit(
+        &self,
+        new: &NewJob,
+        fit: &NewFit,
+        planner: &Identity,
+    ) -> Result<Result<WorkerId, String>, JobErrorKind> {
+        check_chunk_records(new)?;
+        let mut writer = self.writer().await;
+        let mut transaction = begin(&mut writer, Durability::Full).await?;
+        // Nobody else writes from here on, so what is late is known before the set is fixed.
+        if let Some(late) = late(&mut transaction, &new.selection.domain, fit).await? {
+            return Ok(Err(late));
+        }
+        let planner = insert_job(&mut transaction, JobKind::Fit, new, false, planner).await?;
+        insert_fit(&mut transaction, planner.job, fit).await?;
+        transaction.commit().await?;
+        Ok(Ok(planner))
     }
 
     async fn take_over_planning(&self, job: i64, planner: &Identity) -> Result<WorkerId, JobErrorKind> {
@@ -300,6 +306,44 @@ enum Begun {
     Unfinished(i64),
 }
 
+fn check_chunk_records(new: &NewJob) -> Result<(), JobErrorKind> {
+    match (1..=CHUNK_RECORDS_MAX).contains(&new.chunk_records) {
+        true => Ok(()),
+        false => Err(JobErrorKind::ChunkRecords(new.chunk_records)),
+    }
+}
+
+/// Stores a job with its run, and who plans it.
+async fn insert_job(
+    connection: &mut SqliteConnection,
+    kind: JobKind,
+    new: &NewJob,
+    complete: bool,
+    planner: &Identity,
+) -> Result<WorkerId, JobErrorKind> {
+    let selection = serde_json::to_string(&new.selection).expect("texts and numbers are JSON");
+    let run = NewRun { selection: selection.clone(), ..new.run.clone() };
+    let run_id = insert_run(&mut *connection, &run).await?;
+    let job = sqlx::query(
+        "INSERT INTO job (kind, run_id, selection, chunk_records, timeout, attempts_max, state, complete, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(kind.as_str())
+    .bind(run_id)
+    .bind(selection)
+    .bind(new.chunk_records)
+    .bind(micros(new.timeout))
+    .bind(new.attempts_max)
+    .bind(JobState::Planning.as_str())
+    .bind(complete)
+    .bind(now())
+    .execute(&mut *connection)
+    .await?
+    .last_insert_rowid();
+    let worker = insert_worker(connection, job, planner).await?;
+    Ok(WorkerId { job, worker })
+}
+
 /// **Invariant:** only the planner of a job writes its chunks. One that was taken for dead, or whose job was cancelled, stops.
 async fn check_planner(connection: &mut SqliteConnection, planner: &WorkerId) -> Result<(), JobErrorKind> {
     match state(connection, planner.job).await? {
@@ -312,8 +356,8 @@ async fn check_planner(connection: &mut SqliteConnection, planner: &WorkerId) ->
     }
 }
 
-/// Ends all who plan a job.
-async fn end_all(connection: &mut SqliteConnection, job: i64) -> Result<(), sqlx::Error> {
+/// Ends all who plan a job, or work on it.
+pub(super) async fn end_all(connection: &mut SqliteConnection, job: i64) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE job_worker SET ended_at = ? WHERE job_id = ? AND ended_at IS NULL")
         .bind(now())
         .bind(job)
@@ -371,6 +415,7 @@ async fn remove(connection: &mut SqliteConnection, job: i64) -> Result<(), sqlx:
     for (statement, id) in [
         ("DELETE FROM job_chunk WHERE job_id = ?", job),
         ("DELETE FROM job_worker WHERE job_id = ?", job),
+        ("DELETE FROM fit WHERE job_id = ?", job),
         ("DELETE FROM job WHERE id = ?", job),
         ("DELETE FROM run_model WHERE run_id = ?", run_id),
         ("DELETE FROM run WHERE id = ?", run_id),

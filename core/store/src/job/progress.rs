@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, FromRow, Row};
 
 use super::chunk::settle;
 use super::worker::state;
-use super::{Identity, JobError, JobErrorKind, JobState, WorkerId};
+use super::{Identity, JobError, JobErrorKind, JobKind, JobState, WorkerId};
 use crate::fault::{ReadContext, ReadError};
 use crate::open::{Durability, Store, begin};
 use crate::time::{Micros, now};
@@ -16,13 +16,13 @@ use crate::time::{Micros, now};
 pub struct Job {
     /// Its id.
     pub id: i64,
-    /// What is done with the records: `score`.
-    pub kind: String,
+    /// What is done with the records.
+    pub kind: JobKind,
     /// The domain of its records.
     pub domain: String,
     /// The plugin, `name@version`.
     pub plugin: String,
-    /// The run that its predictions stand under.
+    /// The run that its predictions and rejects stand under.
     pub run_id: i64,
     /// Whether its predictions are only stored, for comparison.
     pub shadow: bool,
@@ -38,7 +38,7 @@ pub struct Job {
     pub state: JobState,
     /// Its records.
     pub records: u64,
-    /// Those that are predicted.
+    /// Those that are predicted, or learned.
     pub predicted: u64,
     /// Those that were set aside.
     pub rejected: u64,
@@ -52,13 +52,13 @@ pub struct Job {
     pub chunks_failed: u64,
     /// Microseconds in which records were read, by all workers together.
     pub read_time: Micros,
-    /// Microseconds in which the plugin predicted, in all workers together.
+    /// Microseconds in which the plugin predicted or learned, in all workers together.
     pub predict_time: Micros,
     /// Microseconds in which predictions were written, by all workers together.
     pub write_time: Micros,
     /// When it was created.
     pub created_at: Micros,
-    /// When the first worker began.
+    /// When the first worker began; of a fit, the last one, since what was learned before is gone.
     pub started_at: Option<Micros>,
     /// When the last chunk was done.
     pub last_chunk_at: Option<Micros>,
@@ -70,7 +70,7 @@ impl FromRow<'_, SqliteRow> for Job {
     fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             id: row.try_get("job_id")?,
-            kind: row.try_get("kind")?,
+            kind: JobKind::read(row.try_get("kind")?)?,
             domain: row.try_get("domain")?,
             plugin: row.try_get("plugin")?,
             run_id: row.try_get("run_id")?,
@@ -102,10 +102,12 @@ impl FromRow<'_, SqliteRow> for Job {
 const JOBS: &str =
     "SELECT job_progress.*, run.shadow, job.selection, job.chunk_records, job.timeout, job.attempts_max,
          coalesce(worker.read_time, 0) AS read_time, coalesce(worker.predict_time, 0) AS predict_time,
-         coalesce(worker.write_time, 0) AS write_time, worker.started_at
+         coalesce(worker.write_time, 0) AS write_time, 
+         CASE job.kind WHEN 'fit' THEN worker.last_started_at ELSE worker.started_at END AS started_at
      FROM job_progress JOIN job ON job.id = job_progress.job_id JOIN run ON run.id = job.run_id
      LEFT JOIN (SELECT job_id, sum(read_time) AS read_time, sum(predict_time) AS predict_time,
-                    sum(write_time) AS write_time, min(started_at) AS started_at
+                    sum(write_time) AS write_time, min(started_at) AS started_at,
+                    max(started_at) AS last_started_at
                 FROM job_worker GROUP BY job_id) AS worker ON worker.job_id = job.id";
 
 /// A worker that has not ended, as far as the database knows.
@@ -217,7 +219,7 @@ impl Store {
         .while_reading(|| format!("the chunks of job {job}"))
     }
 
-    /// Lets a job rest: workers stop after what they are at, and give the rest back.
+    /// Lets a job rest: workers stop after what they are at, and give the rest back. A fit begins again afterwards.
     pub async fn pause_job(&self, job: i64) -> Result<(), JobError> {
         self.change_job(job, "pause", &[JobState::Ready], JobState::Paused).await
     }

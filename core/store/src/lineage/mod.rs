@@ -179,80 +179,32 @@ impl From<sqlx::Error> for LineageErrorKind {
 impl Store {
     /// The id of this plugin version, which is stored unless it is known.
     pub async fn plugin_version(&self, plugin: &PluginVersion) -> Result<i64, LineageError> {
-        self.find_or_insert_plugin(plugin).await.map_err(|error| LineageError {
+        let store = async {
+            let mut writer = self.writer().await;
+            let mut transaction = begin(&mut writer, Durability::Full).await?;
+            let id = find_or_insert_plugin(&mut transaction, plugin).await?;
+            transaction.commit().await?;
+            Ok(id)
+        };
+        store.await.map_err(|error: sqlx::Error| LineageError {
             what: format!("version {} of plugin `{}`", plugin.version, plugin.name),
             kind: error.into(),
         })
     }
 
-    async fn find_or_insert_plugin(&self, plugin: &PluginVersion) -> Result<i64, sqlx::Error> {
-        let mut writer = self.writer().await;
-        let mut transaction = begin(&mut writer, Durability::Full).await?;
-        let known = sqlx::query_scalar(
-            "SELECT id FROM plugin_version
-             WHERE name = ? AND version = ? AND library_hash = ? AND manifest_hash = ?",
-        )
-        .bind(&plugin.name)
-        .bind(&plugin.version)
-        .bind(&plugin.library_hash)
-        .bind(&plugin.manifest_hash)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        if let Some(id) = known {
-            return Ok(id);
-        }
-        let inserted = sqlx::query(
-            "INSERT INTO plugin_version
-                 (name, version, domain, task, library_hash, manifest_hash, manifest, first_used_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(&plugin.name)
-        .bind(&plugin.version)
-        .bind(&plugin.domain)
-        .bind(&plugin.task)
-        .bind(&plugin.library_hash)
-        .bind(&plugin.manifest_hash)
-        .bind(&plugin.manifest)
-        .bind(now())
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(inserted.last_insert_rowid())
-    }
-
     /// The id of this model, which is stored unless it is known.
     pub async fn model(&self, model: &Model) -> Result<i64, LineageError> {
-        self.find_or_insert_model(model).await.map_err(|error| LineageError {
+        let store = async {
+            let mut writer = self.writer().await;
+            let mut transaction = begin(&mut writer, Durability::Full).await?;
+            let id = find_or_insert_model(&mut transaction, model).await?;
+            transaction.commit().await?;
+            Ok(id)
+        };
+        store.await.map_err(|error: sqlx::Error| LineageError {
             what: format!("model `{}` of plugin `{}`", model.name, model.plugin),
             kind: error.into(),
         })
-    }
-
-    async fn find_or_insert_model(&self, model: &Model) -> Result<i64, sqlx::Error> {
-        let mut writer = self.writer().await;
-        let mut transaction = begin(&mut writer, Durability::Full).await?;
-        let known = sqlx::query_scalar("SELECT id FROM model WHERE plugin = ? AND name = ? AND hash = ?")
-            .bind(&model.plugin)
-            .bind(&model.name)
-            .bind(&model.hash)
-            .fetch_optional(&mut *transaction)
-            .await?;
-        if let Some(id) = known {
-            return Ok(id);
-        }
-        let inserted = sqlx::query(
-            "INSERT INTO model (plugin, name, hash, file, bytes, first_used_at) VALUES (?, ?, ?, ?, ?, ?)",
-        )
-        .bind(&model.plugin)
-        .bind(&model.name)
-        .bind(&model.hash)
-        .bind(&model.file)
-        .bind(model.bytes)
-        .bind(now())
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(inserted.last_insert_rowid())
     }
 
     /// Stores a run, with the watermarks of this moment; returns its id.
@@ -266,6 +218,7 @@ impl Store {
         };
         begin.await.map_err(|kind| LineageError { what: "a run".to_owned(), kind })
     }
+
     /// Marks a run as complete. One that was never finished is seen as stopped half way.
     pub async fn finish_run(&self, run_id: i64) -> Result<(), LineageError> {
         self.try_finish_run(run_id)
@@ -294,6 +247,70 @@ fn unless_unknown(error: sqlx::Error, unknown: LineageErrorKind) -> LineageError
         true => unknown,
         false => error.into(),
     }
+}
+
+/// The id of this plugin version, which is stored unless it is known.
+pub(crate) async fn find_or_insert_plugin(
+    connection: &mut SqliteConnection,
+    plugin: &PluginVersion,
+) -> Result<i64, sqlx::Error> {
+    let known = sqlx::query_scalar(
+        "SELECT id FROM plugin_version
+         WHERE name = ? AND version = ? AND library_hash = ? AND manifest_hash = ?",
+    )
+    .bind(&plugin.name)
+    .bind(&plugin.version)
+    .bind(&plugin.library_hash)
+    .bind(&plugin.manifest_hash)
+    .fetch_optional(&mut *connection)
+    .await?;
+    if let Some(id) = known {
+        return Ok(id);
+    }
+    let inserted = sqlx::query(
+        "INSERT INTO plugin_version
+             (name, version, domain, task, library_hash, manifest_hash, manifest, first_used_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&plugin.name)
+    .bind(&plugin.version)
+    .bind(&plugin.domain)
+    .bind(&plugin.task)
+    .bind(&plugin.library_hash)
+    .bind(&plugin.manifest_hash)
+    .bind(&plugin.manifest)
+    .bind(now())
+    .execute(connection)
+    .await?;
+    Ok(inserted.last_insert_rowid())
+}
+
+/// The id of this model, which is stored unless it is known.
+pub(crate) async fn find_or_insert_model(
+    connection: &mut SqliteConnection,
+    model: &Model,
+) -> Result<i64, sqlx::Error> {
+    let known = sqlx::query_scalar("SELECT id FROM model WHERE plugin = ? AND name = ? AND hash = ?")
+        .bind(&model.plugin)
+        .bind(&model.name)
+        .bind(&model.hash)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if let Some(id) = known {
+        return Ok(id);
+    }
+    let inserted = sqlx::query(
+        "INSERT INTO model (plugin, name, hash, file, bytes, first_used_at) VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&model.plugin)
+    .bind(&model.name)
+    .bind(&model.hash)
+    .bind(&model.file)
+    .bind(model.bytes)
+    .bind(now())
+    .execute(connection)
+    .await?;
+    Ok(inserted.last_insert_rowid())
 }
 
 /// Writes a run down, with the watermarks of this moment.
@@ -333,7 +350,8 @@ pub(crate) async fn insert_run(
 }
 
 /// The runs that predicted the same way, the latest first: the same plugin version, models and configuration, whichever program
-/// and ONNX Runtime. What was only stored for comparison has answered nobody, so such runs count for their like alone.
+/// and ONNX Runtime. What was only stored for comparison has answered nobody, so such runs count for their like alone. A run that
+/// learned has predicted nothing.
 pub(crate) async fn runs_like(
     connection: &mut SqliteConnection,
     run: &NewRun,
@@ -342,7 +360,8 @@ pub(crate) async fn runs_like(
     model_ids.sort_unstable();
     sqlx::query_scalar(
         "SELECT id FROM run
-         WHERE plugin_version_id = ?1 AND config_hash = ?2 AND (shadow = 0 OR ?4) AND ?3 =
+         WHERE plugin_version_id = ?1 AND config_hash = ?2 AND (shadow = 0 OR ?4)
+             AND id NOT IN (SELECT run_id FROM job WHERE kind = 'fit') AND ?3 =
              (SELECT json_group_array(model_id) FROM
                  (SELECT model_id FROM run_model WHERE run_id = run.id ORDER BY model_id))
          ORDER BY id DESC",

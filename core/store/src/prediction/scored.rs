@@ -304,7 +304,7 @@ pub(super) const NO_LABEL: &str = "-";
 pub(super) const TEXT_LABEL: &str = "x";
 
 /// Reads numbers that are separated by blanks.
-pub(super) fn numbers<N: FromStr<Err: Error + Send + Sync + 'static>>(
+pub(crate) fn numbers<N: FromStr<Err: Error + Send + Sync + 'static>>(
     list: &str,
     into: &mut Vec<N>,
 ) -> Result<(), sqlx::Error> {
@@ -314,6 +314,6 @@ pub(super) fn numbers<N: FromStr<Err: Error + Send + Sync + 'static>>(
     Ok(())
 }
 
-pub(super) fn malformed(error: impl Into<Box<dyn Error + Send + Sync>>) -> sqlx::Error {
+pub(crate) fn malformed(error: impl Into<Box<dyn Error + Send + Sync>>) -> sqlx::Error {
     sqlx::Error::Decode(error.into())
 }

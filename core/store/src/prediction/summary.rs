@@ -39,13 +39,16 @@ pub struct TopPrediction {
 }
 
 impl Store {
-    /// What a run decided how often, most records first.
-    pub async fn decisions(&self, run_id: i64) -> Result<Vec<DecisionSummary>, ReadError> {
+    /// What a run decided how often, most records first, at most `limit` decisions: a ranking decides on as many as there are
+    /// items.
+    pub async fn decisions(&self, run_id: i64, limit: u32) -> Result<Vec<DecisionSummary>, ReadError> {
         sqlx::query_as(
             "SELECT label, count(*) AS records, min(score) AS lowest, avg(score) AS mean, max(score) AS highest
-             FROM prediction WHERE run_id = ? GROUP BY label ORDER BY records DESC, label",
+             FROM prediction WHERE run_id = ? GROUP BY label ORDER BY records DESC, label
+             LIMIT ?",
         )
         .bind(run_id)
+        .bind(limit)
         .fetch_all(self.readers())
         .await
         .while_reading(|| format!("the decisions of run {run_id}"))

@@ -44,15 +44,19 @@
 //! **Pitfall:** the store does not look into payloads for keys: [`NewRecord::keys`] must say what the payload says.
 
 mod append;
+mod newest;
 mod read;
 mod reject;
 mod source;
+mod successor;
 
 pub use append::{AppendError, AppendErrorKind, Appender, BATCH_RECORDS};
+pub use newest::{Newest, NewestRecord};
 pub use read::{Record, RecordFilter};
 pub use reject::{Reject, RejectFilter, RejectReason, RejectedRecord};
 pub(crate) use reject::{RejectOrigin, insert_rejects};
 pub use source::{Source, SourceInfo, SourceKind};
+pub use successor::{Successor, SuccessorFilter, Successors};
 
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;

@@ -6,7 +6,9 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, FromRow, Sqlite};
 
 use crate::fault::{ReadContext, ReadError};
+use crate::members::Members;
 use crate::open::Store;
+use crate::prediction::numbers;
 use crate::time::Micros;
 
 /// A record, as it is stored.
@@ -136,5 +138,46 @@ impl Store {
             .await
             .while_reading(|| format!("the number of records of domain `{}`", filter.domain))?;
         Ok(count)
+    }
+
+    /// The ids of some records, in the order of (event time, id).
+    pub async fn ids_by_time(&self, members: &Members) -> Result<Vec<i64>, ReadError> {
+        let read = async {
+            let list: Option<String> = sqlx::query_scalar(
+                "SELECT group_concat(id, ' ') FROM (
+                     SELECT record.id FROM json_each(?) CROSS JOIN record ON record.id = value ORDER BY event_time, record.id
+                 )",
+            )
+            .bind(serde_json::Value::from_iter(members.iter()).to_string())
+            .fetch_one(self.readers())
+            .await?;
+            let mut ids = Vec::new();
+            list.map_or(Ok(()), |list| numbers(&list, &mut ids))?;
+            Ok(ids)
+        };
+        read.await.while_reading(|| "the order of records".to_owned())
+    }
+
+    /// How often each value of a payload field stands in the records of a domain before a time, or in all: the most frequent first,
+    /// then by value. Records without the field do not count.
+    ///
+    /// All values are held in memory, so this is for a field with as many values as a catalogue has items.
+    pub async fn field_counts(
+        &self,
+        domain: &str,
+        field: &str,
+        to: Option<Micros>,
+    ) -> Result<Vec<(String, u64)>, ReadError> {
+        sqlx::query_as(
+            "SELECT CAST(payload ->> ?2 AS TEXT) AS value, count(*) AS records FROM record
+             WHERE domain = ?1 AND event_time <= ?3 AND payload ->> ?2 IS NOT NULL
+             GROUP BY value ORDER BY records DESC, value",
+        )
+        .bind(domain)
+        .bind(field)
+        .bind(to.map_or(Micros::MAX, |to| to.saturating_sub(1)))
+        .fetch_all(self.readers())
+        .await
+        .while_reading(|| format!("the values of field `{field}` in domain `{domain}`"))
     }
 }

@@ -101,6 +101,9 @@ pub struct Selection {
     /// Only records of the source with this id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<i64>,
+    /// Only records that were stored after the one with this id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<i64>,
     /// Only records for which this SQL expression is true: see [the module](self#conditions).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
@@ -165,6 +168,9 @@ impl Selection {
         if let Some(source) = self.source {
             add(format_args!("source {source}"));
         }
+        if let Some(after) = self.after {
+            add(format_args!("stored after record {after}"));
+        }
         if let Some(condition) = &self.condition {
             add(format_args!("where {condition}"));
         }
@@ -175,6 +181,12 @@ impl Selection {
             }
         }
         text.replace(char::is_control, " ")
+    }
+
+    /// The record after which those stand that are looked at; 0 for all.
+    fn after(&self) -> i64 {
+        let done = self.unscored.as_ref().map(|unscored| unscored.after);
+        done.max(self.after).unwrap_or(0)
     }
 
     /// What is read, for an error.

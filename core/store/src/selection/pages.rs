@@ -12,7 +12,7 @@ use crate::fault::ReadContext;
 use crate::rows::Binding;
 use crate::time::Micros;
 
-/// Ids beyond [`Unscored::after`](super::Unscored::after) that are read and sorted for each page. If there are more, the
+/// Ids beyond [`Selection::after`] that are read and sorted for each page. If there are more, the
 /// records are read in time order, which passes over all that are done.
 const NEW_IDS_MAX: i64 = 1 << 16;
 
@@ -81,7 +81,7 @@ impl<'s> Pages<'s> {
         id_max: i64,
     ) -> Result<Pages<'s>, SelectionErrorKind> {
         let condition = Condition::of(connection, selection).await?;
-        let after = selection.unscored.as_ref().map_or(0, |unscored| unscored.after);
+        let after = selection.after();
         let place = match &selection.key {
             Some(_) => BY_KEY,
             None if after > 0 && id_max.saturating_sub(after) <= NEW_IDS_MAX => BY_ID,
@@ -160,7 +160,7 @@ impl<'s> Pages<'s> {
 
     /// Binds ?1 to ?13. A value that a selection does not have is null, and is in none of its statements.
     fn bind<'q>(&'q self, query: Binding<'q>, limit: usize, runs: Option<&'q str>) -> Binding<'q> {
-        let Selection { domain, to, key, label, source, unscored, .. } = self.selection;
+        let Selection { domain, to, key, label, source, .. } = self.selection;
         let (name, value) = key.as_ref().map(|(name, value)| (name, value)).unzip();
         let query = query
             .bind(domain)
@@ -176,7 +176,7 @@ impl<'s> Pages<'s> {
             Some(value) => value.bind(query),
             None => query.bind(None::<i64>),
         };
-        query.bind(*source).bind(runs).bind(unscored.as_ref().map(|unscored| unscored.after))
+        query.bind(*source).bind(runs).bind(self.selection.after())
     }
 }
 
@@ -189,7 +189,7 @@ fn rows(place: &Place, selection: &Selection, condition: Option<&Condition>) -> 
         sql.push_str(" AND ");
         sql.push_str(&criterion);
     };
-    if selection.unscored.is_some() {
+    if selection.unscored.is_some() || selection.after.is_some() {
         and(format!("{id} > ?13"));
     }
     if selection.source.is_some() {

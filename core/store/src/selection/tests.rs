@@ -76,6 +76,8 @@ struct Wish {
     customer: Option<usize>,
     label: Option<(usize, Option<LabelValue>)>,
     source: Option<usize>,
+    /// Stored after the record at this place, of those that there may be.
+    after: Option<usize>,
     condition: Option<usize>,
     unscored: Option<Vec<bool>>,
 }
@@ -127,16 +129,18 @@ fn wish() -> impl Strategy<Value = Wish> {
         prop::option::weighted(0.3, 0..CUSTOMERS.len()),
         prop::option::weighted(0.3, (0..LABELS.len(), prop::option::of(label_value()))),
         prop::option::weighted(0.2, 0..2_usize),
+        prop::option::weighted(0.2, 0..20_usize),
         prop::option::weighted(0.4, 0..CONDITIONS.len()),
         prop::option::weighted(0.4, prop::collection::vec(any::<bool>(), RUNS)),
     )
-        .prop_map(|(domain, from, to, customer, label, source, condition, unscored)| Wish {
+        .prop_map(|(domain, from, to, customer, label, source, after, condition, unscored)| Wish {
             domain,
             from,
             to,
             customer,
             label,
             source,
+            after,
             condition,
             unscored,
         })
@@ -216,6 +220,11 @@ impl World {
         self.records.last().map_or(0, |(id, _)| *id)
     }
 
+    /// The id of the record at a place; one that nobody has, if there are fewer.
+    fn id_at(&self, place: usize) -> i64 {
+        self.records.get(place).map_or(self.id_max() + 1, |(id, _)| *id)
+    }
+
     fn selection(&self, wish: &Wish) -> Selection {
         let runs = |wanted: &Vec<bool>| -> Vec<i64> {
             self.runs.iter().zip(wanted).filter(|(_, wanted)| **wanted).map(|(run, _)| *run).collect()
@@ -227,6 +236,7 @@ impl World {
             key: wish.customer.map(|customer| ("customer".into(), CUSTOMERS[customer].into())),
             label: wish.label.clone().map(|(name, value)| SelectedLabel { name: LABELS[name].into(), value }),
             source: wish.source.map(|source| self.sources[wish.domain][source]),
+            after: wish.after.map(|place| self.id_at(place)),
             condition: wish.condition.map(|condition| CONDITIONS[condition].0.into()),
             unscored: wish
                 .unscored
@@ -254,6 +264,7 @@ impl World {
                 && wish.to.is_none_or(|to| order.time < to)
                 && wish.customer.is_none_or(|customer| order.customer == Some(customer))
                 && wish.source.is_none_or(|source| order.source == source)
+                && wish.after.is_none_or(|place| *id > self.id_at(place))
                 && wish.condition.is_none_or(|condition| CONDITIONS[condition].1(order))
                 && wish.label.as_ref().is_none_or(|(name, value)| {
                     held(*name).is_some_and(|held| value.as_ref().is_none_or(|value| same(held, value)))

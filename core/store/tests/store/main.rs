@@ -1,6 +1,7 @@
 //! The store as its users see it: a file, opened, written, read, damaged.
 
 mod deployment;
+mod fit;
 mod job;
 mod label;
 mod lineage;
@@ -12,3 +13,5 @@ mod record;
 mod schema;
 mod scored;
 mod shop;
+mod successor;
+mod views;

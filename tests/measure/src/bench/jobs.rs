@@ -14,7 +14,6 @@
 mod cold;
 mod databases;
 mod growth;
-mod rounds;
 mod scoring;
 
 use std::path::{Path, PathBuf};

@@ -1,9 +1,11 @@
 //! `bench`: speed beside what the same work costs without foretell.
 
 mod jobs;
+mod retail;
+mod rounds;
 mod runtime;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use foretell_fraud::PLUGIN;
@@ -13,15 +15,34 @@ use foretell_runtime::trust::Verified;
 use foretell_terminal::{Failure, Output};
 
 use crate::figures::Figures;
+use crate::program::say;
 use crate::{Benchmark, machine};
 
 /// Measures one benchmark or all, prints tables or one flat JSON object. `large`: also what takes many gigabytes.
-pub(crate) async fn run(output: Output, name: Option<Benchmark>, large: bool) -> Result<(), Failure> {
+/// `data`: the directory with the public sets of purchases, without which the shop's benchmark can't be had.
+pub(crate) async fn run(
+    output: Output,
+    name: Option<Benchmark>,
+    large: bool,
+    data: Option<&Path>,
+) -> Result<(), Failure> {
     let wanted = |benchmark| name.is_none_or(|name| name == benchmark);
     let machine = machine::describe();
     let fraud = Fraud::open()?;
     let runtime = wanted(Benchmark::Runtime).then(|| runtime::measure(&fraud)).transpose()?;
     let jobs = if wanted(Benchmark::Jobs) { Some(jobs::measure(&fraud, large).await?) } else { None };
+    let retail = match (data, name) {
+        (Some(data), _) if wanted(Benchmark::Retail) => Some(retail::measure(fraud.runtime(), data).await?),
+        (None, Some(Benchmark::Retail)) => {
+            return Err(Failure::words("`bench retail` needs the public sets of purchases")
+                .hint(Some("name the directory that has them with `--data`")));
+        }
+        (None, None) => {
+            say("without `--data`, `bench retail` is left out");
+            None
+        }
+        _ => None,
+    };
 
     let mut figures = Figures::default();
     if let Some(runtime) = &runtime {
@@ -30,6 +51,9 @@ pub(crate) async fn run(output: Output, name: Option<Benchmark>, large: bool) ->
     if let Some(jobs) = &jobs {
         jobs.note(&mut figures);
     }
+    if let Some(retail) = &retail {
+        retail.note(&mut figures);
+    }
     output.show(&figures, |output| {
         output.line(&machine);
         if let Some(runtime) = &runtime {
@@ -37,6 +61,9 @@ pub(crate) async fn run(output: Output, name: Option<Benchmark>, large: bool) ->
         }
         if let Some(jobs) = &jobs {
             jobs.draw(output);
+        }
+        if let Some(retail) = &retail {
+            retail.draw(output);
         }
     });
     Ok(())

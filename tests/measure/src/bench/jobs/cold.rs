@@ -6,7 +6,7 @@ use foretell_terminal::{Failure, Output};
 use serde::Deserialize;
 
 use super::databases::{Databases, Town};
-use super::rounds::{PROCESSOR, SECONDS, Turn, Turns, order};
+use crate::bench::rounds::{PROCESSOR, SECONDS, Turn, Turns, order};
 use super::{Scripts, times};
 use crate::figures::Figures;
 use crate::product::Product;

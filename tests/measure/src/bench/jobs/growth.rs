@@ -5,7 +5,7 @@
 use foretell_terminal::{Failure, Output, format_count};
 
 use super::databases::{Databases, Town};
-use super::rounds::{MEMORY, SECONDS, Turn, Turns, WORK, order};
+use crate::bench::rounds::{MEMORY, SECONDS, Turn, Turns, WORK, order};
 use super::{cold, megabytes, seconds, times};
 use crate::bench::verdict;
 use crate::figures::Figures;

@@ -20,7 +20,7 @@ use foretell_store::open::Store;
 use foretell_store::prediction::NewPrediction;
 use foretell_terminal::Failure;
 
-use crate::bench::jobs::rounds::{Clocks, Turn};
+use crate::bench::rounds::{Clocks, Turn};
 
 /// Records of a batch, as in the job.
 const BATCH_RECORDS: usize = 2_048;

@@ -1,0 +1,334 @@
+//! What a plugin answered, in the form in which predictions are stored: a score, a label and an output.
+//!
+//! | task | score | label | output |
+//! |---|---|---|---|
+//! | binary-classification | of the positive class | the class that the manifest's threshold decides on | none |
+//! | multiclass-classification | of the best class | the best class | `{"cat":0.75,"dog":0.25}` |
+//! | regression | the value | none | none |
+//! | ranking | of the first item | the first item | `[{"item":"12","score":0.5,"reason":"bought 7"}]` |
+//! | forecast | value of the first step | none | `[{"event_time":"2002-03-01T00:00:00Z","value":1.5,"low":0,"high":4}]` |
+//! | detection | of the surest box | its label | `[{"x":1,"y":2,"width":3,"height":4,"label":"car","score":0.5}]` |
+//! | tracking | as detection | as detection | the same, each with `"track":7` |
+//! | segmentation | none | none | `{"height":2,"width":3,"classes":[[0,4],[1,2]]}` |
+//!
+//! An empty list has no score and no label. `reason`, `low` and `high` are left out where there is none. `classes` says row by row
+//! which label, by its place in the manifest, how many pixels after each other have.
+//!
+//! **Invariant:** all numbers are finite. An answer with another one refuses its record.
+//!
+//! Numbers are the shortest text that reads back to the same 32-bit number. The JSON is written as it comes: a tree of values would
+//! cost more than most plugins.
+
+use std::fmt::Write;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt8Type};
+use arrow_array::{Array, Float32Array, ListArray, StringArray, StructArray};
+use foretell_runtime::manifest::{Manifest, Task};
+use foretell_store::time::{TIME_MAX, TIME_MIN, format_time};
+
+use crate::isolate::Answer;
+
+/// A prediction, as it is stored.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Predicted {
+    /// The number that the task defines.
+    pub score: Option<f64>,
+    /// The class or the item that was decided on.
+    pub label: Option<String>,
+    /// JSON: what the score and the label do not say.
+    pub output: Option<String>,
+}
+
+/// Turns predictions, in the columns that the task fixes, into answers, one for each row.
+pub(crate) fn read(manifest: &Manifest, columns: &StructArray, answers: &mut [Option<Answer>]) {
+    match manifest.plugin.task {
+        Task::BinaryClassification | Task::Regression => {
+            let numbers = columns.column(0).as_primitive::<Float32Type>().values();
+            fill(answers, |row| {
+                let number = finite(numbers[row])?;
+                let label = manifest.decide(number).map(str::to_owned);
+                Ok(Predicted { score: Some(f64::from(number)), label, output: None })
+            });
+        }
+        Task::MulticlassClassification => {
+            let scores = columns.column(0).as_fixed_size_list();
+            let values = scores.values().as_primitive::<Float32Type>().values();
+            let labels = &manifest.output.labels;
+            fill(answers, |row| classes(labels, &values[row * labels.len()..][..labels.len()]));
+        }
+        Task::Ranking => {
+            let rankings = Rankings::new(columns);
+            let mut bytes = 0;
+            fill(answers, |row| rankings.row(row, &mut bytes));
+        }
+        Task::Forecast => {
+            let forecasts = Forecasts::new(columns);
+            fill(answers, |row| forecasts.row(row));
+        }
+        Task::Detection | Task::Tracking => {
+            let boxes = Boxes::new(columns);
+            fill(answers, |row| boxes.row(row));
+        }
+        Task::Segmentation => fill(answers, |row| mask(columns, row, manifest.output.labels.len())),
+    }
+}
+
+fn fill(answers: &mut [Option<Answer>], mut answer: impl FnMut(usize) -> Result<Predicted, String>) {
+    for (row, place) in answers.iter_mut().enumerate() {
+        *place = Some(match answer(row) {
+            Ok(predicted) => Answer::Predicted(predicted),
+            Err(reason) => Answer::Refused { field: None, reason },
+        });
+    }
+}
+
+fn finite(number: f32) -> Result<f32, String> {
+    match number.is_finite() {
+        true => Ok(number),
+        false => Err(format!("the plugin answered {number}; expected a finite number")),
+    }
+}
+
+/// As [`finite`], for a number that stands within an answer.
+fn finite_at(number: f32, name: &str, place: usize) -> Result<f32, String> {
+    match number.is_finite() {
+        true => Ok(number),
+        false => Err(format!(
+            "the plugin answered {number} as `{name}` of number {}; expected a finite number",
+            place + 1
+        )),
+    }
+}
+
+fn classes(labels: &[String], scores: &[f32]) -> Result<Predicted, String> {
+    let mut json = String::from("{");
+    let mut best: Option<usize> = None;
+    for (place, (label, score)) in labels.iter().zip(scores).enumerate() {
+        if best.is_none_or(|best| *score > scores[best]) {
+            best = Some(place);
+        }
+        separate(&mut json, place);
+        text(&mut json, label);
+        json.push(':');
+        number(&mut json, finite_at(*score, label, place)?);
+    }
+    json.push('}');
+    let score = best.map(|best| f64::from(scores[best]));
+    Ok(Predicted { score, label: best.map(|best| labels[best].clone()), output: Some(json) })
+}
+
+/// The lists of a column of structs.
+struct Lists<'a> {
+    lists: &'a ListArray,
+    items: &'a StructArray,
+}
+
+impl<'a> Lists<'a> {
+    fn new(columns: &'a StructArray) -> Self {
+        let lists = columns.column(0).as_list::<i32>();
+        Self { lists, items: lists.values().as_struct() }
+    }
+
+    fn range(&self, row: usize) -> std::ops::Range<usize> {
+        let offsets = self.lists.value_offsets();
+        offsets[row] as usize..offsets[row + 1] as usize
+    }
+
+    fn texts(&self, field: usize) -> &'a StringArray {
+        self.items.column(field).as_string()
+    }
+
+    fn numbers(&self, field: usize) -> &'a Float32Array {
+        self.items.column(field).as_primitive()
+    }
+}
+
+struct Rankings<'a> {
+    lists: Lists<'a>,
+    items: &'a StringArray,
+    scores: &'a [f32],
+    reasons: &'a StringArray,
+}
+
+impl<'a> Rankings<'a> {
+    fn new(columns: &'a StructArray) -> Self {
+        let lists = Lists::new(columns);
+        let (items, scores, reasons) = (lists.texts(0), lists.numbers(1).values(), lists.texts(2));
+        Self { lists, items, scores, reasons }
+    }
+
+    /// `bytes` is how long the answer before was: the next one will be about as long.
+    fn row(&self, row: usize, bytes: &mut usize) -> Result<Predicted, String> {
+        let range = self.lists.range(row);
+        let mut json = String::with_capacity(*bytes + *bytes / 4);
+        json.push('[');
+        for (place, item) in range.clone().enumerate() {
+            separate(&mut json, place);
+            json.push_str("{\"item\":");
+            text(&mut json, self.items.value(item));
+            json.push_str(",\"score\":");
+            number(&mut json, finite_at(self.scores[item], "score", place)?);
+            if self.reasons.is_valid(item) {
+                json.push_str(",\"reason\":");
+                text(&mut json, self.reasons.value(item));
+            }
+            json.push('}');
+        }
+        json.push(']');
+        *bytes = json.len();
+        let first = range.into_iter().next();
+        Ok(Predicted {
+            score: first.map(|first| f64::from(self.scores[first])),
+            label: first.map(|first| self.items.value(first).to_owned()),
+            output: Some(json),
+        })
+    }
+}
+
+struct Forecasts<'a> {
+    lists: Lists<'a>,
+    times: &'a [i64],
+    values: &'a [f32],
+    ends: [(&'static str, &'a Float32Array); 2],
+}
+
+impl<'a> Forecasts<'a> {
+    fn new(columns: &'a StructArray) -> Self {
+        let lists = Lists::new(columns);
+        let times = lists.items.column(0).as_primitive::<TimestampMicrosecondType>().values();
+        let (values, low, high) = (lists.numbers(1).values(), lists.numbers(2), lists.numbers(3));
+        Self { lists, times, values, ends: [("low", low), ("high", high)] }
+    }
+
+    fn row(&self, row: usize) -> Result<Predicted, String> {
+        let range = self.lists.range(row);
+        let mut json = String::from("[");
+        for (place, step) in range.clone().enumerate() {
+            let time = self.times[step];
+            if !(TIME_MIN..=TIME_MAX).contains(&time) {
+                let number = place + 1;
+                return Err(format!(
+                    "the plugin answered a step, number {number}, of {}; expected a time in the years 1 to 9999",
+                    format_time(time)
+                ));
+            }
+            separate(&mut json, place);
+            // Writing to a text cannot fail.
+            let _ = write!(json, "{{\"event_time\":\"{}\",\"value\":", format_time(time));
+            number(&mut json, finite_at(self.values[step], "value", place)?);
+            for (name, ends) in self.ends.iter().filter(|(_, ends)| ends.is_valid(step)) {
+                let _ = write!(json, ",\"{name}\":");
+                number(&mut json, finite_at(ends.value(step), name, place)?);
+            }
+            json.push('}');
+        }
+        json.push(']');
+        let score = range.into_iter().next().map(|first| f64::from(self.values[first]));
+        Ok(Predicted { score, label: None, output: Some(json) })
+    }
+}
+
+struct Boxes<'a> {
+    lists: Lists<'a>,
+    sides: [(&'static str, &'a [f32]); 4],
+    labels: &'a StringArray,
+    scores: &'a [f32],
+    /// Of a tracking alone.
+    tracks: Option<&'a [i64]>,
+}
+
+impl<'a> Boxes<'a> {
+    fn new(columns: &'a StructArray) -> Self {
+        let lists = Lists::new(columns);
+        let side = |name, field| (name, lists.numbers(field).values().as_ref());
+        let sides = [side("x", 0), side("y", 1), side("width", 2), side("height", 3)];
+        let (labels, scores) = (lists.texts(4), lists.numbers(5).values());
+        let tracks = lists.items.columns().get(6).map(|tracks| tracks.as_primitive::<Int64Type>());
+        Self { sides, labels, scores, tracks: tracks.map(|tracks| tracks.values().as_ref()), lists }
+    }
+
+    fn row(&self, row: usize) -> Result<Predicted, String> {
+        let range = self.lists.range(row);
+        let mut json = String::from("[");
+        let mut surest: Option<usize> = None;
+        for (place, found) in range.enumerate() {
+            if surest.is_none_or(|surest| self.scores[found] > self.scores[surest]) {
+                surest = Some(found);
+            }
+            separate(&mut json, place);
+            json.push('{');
+            for (name, side) in &self.sides {
+                let _ = write!(json, "\"{name}\":");
+                number(&mut json, finite_at(side[found], name, place)?);
+                json.push(',');
+            }
+            json.push_str("\"label\":");
+            text(&mut json, self.labels.value(found));
+            json.push_str(",\"score\":");
+            number(&mut json, finite_at(self.scores[found], "score", place)?);
+            if let Some(tracks) = self.tracks {
+                let _ = write!(json, ",\"track\":{}", tracks[found]);
+            }
+            json.push('}');
+        }
+        json.push(']');
+        Ok(Predicted {
+            score: surest.map(|surest| f64::from(self.scores[surest])),
+            label: surest.map(|surest| self.labels.value(surest).to_owned()),
+            output: Some(json),
+        })
+    }
+}
+
+fn mask(columns: &StructArray, row: usize, labels: usize) -> Result<Predicted, String> {
+    let side = |column| columns.column(column).as_primitive::<Int32Type>().value(row);
+    let (height, width) = (side(0), side(1));
+    let pixels = columns.column(2).as_list::<i32>().value(row);
+    let pixels = pixels.as_primitive::<UInt8Type>().values();
+    if height < 0 || width < 0 || i64::from(height) * i64::from(width) != pixels.len() as i64 {
+        let found = pixels.len();
+        return Err(format!("the plugin answered {found} pixels for an image of {height} times {width}"));
+    }
+    if let Some(class) = pixels.iter().find(|class| usize::from(**class) >= labels) {
+        return Err(format!("the plugin answered class {class}; expected one below {labels}"));
+    }
+    let mut json = String::new();
+    let _ = write!(json, "{{\"height\":{height},\"width\":{width},\"classes\":[");
+    for (place, run) in pixels.chunk_by(|one, other| one == other).enumerate() {
+        separate(&mut json, place);
+        let _ = write!(json, "[{},{}]", run[0], run.len());
+    }
+    json.push_str("]}");
+    Ok(Predicted { score: None, label: None, output: Some(json) })
+}
+
+/// Writes a comma, unless what follows is the first.
+fn separate(json: &mut String, place: usize) {
+    if place > 0 {
+        json.push(',');
+    }
+}
+
+/// Writes a number so that it reads back as the same one, with an exponent where it would be long without.
+fn number(json: &mut String, number: f32) {
+    let size = number.abs();
+    // Writing to a text cannot fail.
+    let _ = match size == 0.0 || (1e-5..1e16).contains(&size) {
+        true => write!(json, "{number}"),
+        false => write!(json, "{number:e}"),
+    };
+}
+
+fn text(json: &mut String, text: &str) {
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        json.push_str(&serde_json::to_string(text).expect("a text is JSON"));
+        return;
+    }
+    json.push('"');
+    json.push_str(text);
+    json.push('"');
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
