@@ -72,7 +72,7 @@ const PARTS: [Part; 2] = [
             ),
             Step::new(
                 "run stored predictions again: the same scores must come out",
-                "foretell verify --domain fraud --db {database}",
+                "foretell verify --db {database}",
             ),
         ],
     },
@@ -80,9 +80,14 @@ const PARTS: [Part; 2] = [
         title: "a shop",
         steps: &[
             Step::new(
-                "install what learns from a shop's own purchases, and a Transformer trained on a simulated shop",
-                "foretell plugin install {plugins}/retail-item-knn {plugins}/retail-next-item {plugins}/retail-demand",
+                "install what learns which items go together",
+                "foretell plugin install {plugins}/retail-item-knn",
             ),
+            Step::new(
+                "and a Transformer, trained on a simulated shop",
+                "foretell plugin install {plugins}/retail-next-item",
+            ),
+            Step::new("and what forecasts demand", "foretell plugin install {plugins}/retail-demand"),
             Step::new(
                 "simulate a shop with customers of different tastes and seasons, into the same database",
                 "foretell-retail simulate --customers 2000 --items 600 --days 365 --seed 1 --db {database}",

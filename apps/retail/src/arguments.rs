@@ -4,9 +4,10 @@ mod ask;
 mod measure;
 mod stock;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use foretell_terminal::{Place, job};
+use serde_json::Value;
 
 pub use ask::{Limits, Recommend, Show, Similar};
 pub use measure::{Evaluate, Every, Forecast};
@@ -58,4 +59,38 @@ pub enum Command {
         /// The shell.
         shell: Shell,
     },
+}
+
+/// How the plugin is to answer.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Settings {
+    /// Change a setting of the plugin, such as `decay=0.8`; can be given for several. `foretell plugin inspect` lists
+    /// them.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_setting)]
+    pub set: Vec<(String, Value)>,
+}
+
+/// Reads a setting: its value is JSON, or a text.
+fn parse_setting(text: &str) -> Result<(String, Value), &'static str> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => {
+            let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+            Ok((name.to_owned(), value))
+        }
+        _ => Err("expected the name of a setting and its value, such as `decay=0.8`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_json_or_texts() {
+        let value = |text| parse_setting(text).map(|(_, value)| value);
+        assert_eq!(value("decay=0.8"), Ok(Value::from(0.8)));
+        assert_eq!(value("repeat=true"), Ok(Value::from(true)));
+        assert_eq!(value("period=week"), Ok(Value::from("week")));
+        assert!(value("=1").is_err() && value("decay").is_err());
+    }
 }

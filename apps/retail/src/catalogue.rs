@@ -50,7 +50,8 @@ impl Entry {
         serde_json::from_str(payload).ok()
     }
 
-    /// Whether the item stands in a category or beneath it. `Camping > Tents` is beneath `Camping`, in any case of letters.
+    /// Whether the item stands in a category or beneath it. `Camping > Tents` is beneath `Camping`, in any case of
+    /// letters.
     ///
     /// ```
     /// use foretell_retail::catalogue::Entry;

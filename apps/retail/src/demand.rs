@@ -65,8 +65,8 @@ impl Every {
         micros(shifted.unwrap_or(date))
     }
 
-    /// Whether a period is over at a time that is the last one that anything is known of: on its last day, or where that is the very
-    /// moment at which it begins, as totals of periods are stored.
+    /// Whether a period is over at a time that is the last one that anything is known of: on its last day, or where
+    /// that is the very moment at which it begins, as totals of periods are stored.
     pub fn is_over(self, last: Micros) -> bool {
         let start = self.start(last);
         last == start || last >= self.shift(start, 1) - DAY
@@ -81,7 +81,8 @@ fn micros(date: NaiveDate) -> Micros {
     date.and_time(NaiveTime::MIN).and_utc().timestamp_micros()
 }
 
-/// What was sold in each period from the one beginning at `from` to the one before `to`. Sales of other times are left out.
+/// What was sold in each period from the one beginning at `from` to the one before `to`. Sales of other times are
+/// left out.
 pub fn totals(
     sales: impl IntoIterator<Item = (Micros, f64)>,
     every: Every,
@@ -149,7 +150,8 @@ mod tests {
 
     #[test]
     fn sales_are_added_up_in_their_periods() {
-        let sales = [("2025-01-31T23:59:59Z", 1.0), ("2025-02-01", 2.0), ("2025-02-28", 3.0), ("2025-04-01", 9.0)];
+        let sales =
+            [("2025-01-31T23:59:59Z", 1.0), ("2025-02-01", 2.0), ("2025-02-28", 3.0), ("2025-04-01", 9.0)];
         let sales = sales.map(|(text, quantity)| (time(text), quantity));
         let found = totals(sales, Every::Month, time("2025-01-01"), time("2025-04-01"));
         assert_eq!(found, [1.0, 5.0, 0.0]);

@@ -1,9 +1,10 @@
 //! Variety: the next item of a list is a good one that is unlike those before it.
 //!
-//! Maximal marginal relevance (Carbonell and Goldstein, "The use of MMR, diversity-based reranking for reordering documents and
-//! producing summaries", SIGIR 1998): of the items that are left, the one is next that has the greatest
-//! `lambda * relevance - (1 - lambda) * (similarity to the most similar item chosen before)`. Here `1 - lambda` is called
-//! diversity; relevance is the score, stretched to 0..1 over the candidates; similarity is [`Traits::similarity`].
+//! Maximal marginal relevance (Carbonell and Goldstein, "The use of MMR, diversity-based reranking for reordering
+//! documents and producing summaries", SIGIR 1998): of the items that are left, the one is next that has the greatest
+//! `lambda * relevance - (1 - lambda) * (similarity to the most similar item chosen before)`. Here `1 - lambda` is
+//! called diversity; relevance is the score, stretched to 0..1 over the candidates; similarity is
+//! [`Traits::similarity`].
 //!
 //! ```
 //! use foretell_retail::catalogue::Entry;
@@ -12,7 +13,8 @@
 //! let entry = |title: &str, category: &str| Entry {
 //!     title: Some(title.into()), category: Some(category.into()), ..Entry::default()
 //! };
-//! let entries = [entry("Tent, green", "Camping > Tents"), entry("Tent, blue", "Camping > Tents"), entry("Pan", "Kitchen > Pans")];
+//! let tents = ["Tent, green", "Tent, blue"].map(|title| entry(title, "Camping > Tents"));
+//! let entries = [tents[0].clone(), tents[1].clone(), entry("Pan", "Kitchen > Pans")];
 //! let traits: Vec<Traits> = entries.iter().map(|entry| Traits::new(Some(entry))).collect();
 //! let scores = [0.9, 0.8, 0.7];
 //! assert_eq!(choose(&scores, &traits, 2, 0.0), [0, 1]);
@@ -49,9 +51,9 @@ impl Traits {
         }
     }
 
-    /// How alike two items are, from 0 to 1: the weighted mean of those of the three that both have. The same brand, 1 or 0; the
-    /// part of the category path that they share from the top, by the longer path; the words that both titles have among all words
-    /// of the two (Jaccard). Of what has nothing in common to go by, 0.
+    /// How alike two items are, from 0 to 1: the weighted mean of those of the three that both have. The same brand,
+    /// 1 or 0; the part of the category path that they share from the top, by the longer path; the words that both
+    /// titles have among all words of the two (Jaccard). Of what has nothing in common to go by, 0.
     pub fn similarity(&self, other: &Self) -> f64 {
         let brand = self.brand.as_ref().zip(other.brand.as_ref()).map(|(a, b)| f64::from(u8::from(a == b)));
         let share = |same: usize, all: usize| same as f64 / all as f64;
@@ -73,8 +75,8 @@ impl Traits {
     }
 }
 
-/// The places of at most `count` candidates, in the order in which they are to be shown. Candidates come best first; with equal
-/// merit, the earlier one is chosen. `diversity` is from 0, which leaves the order as it is, to 1.
+/// The places of at most `count` candidates, in the order in which they are to be shown. Candidates come best first;
+/// with equal merit, the earlier one is chosen. `diversity` is from 0, which leaves the order as it is, to 1.
 ///
 /// # Panics
 /// When there are not as many scores as traits.
@@ -91,8 +93,7 @@ pub fn choose(scores: &[f64], traits: &[Traits], count: usize, diversity: f64) -
     let mut nearest = vec![0.0f64; scores.len()];
     let mut chosen = Vec::new();
     while chosen.len() < count && !left.is_empty() {
-        let merit =
-            |place: usize| (1.0 - diversity) * relevance(scores[place]) - diversity * nearest[place];
+        let merit = |place: usize| (1.0 - diversity) * relevance(scores[place]) - diversity * nearest[place];
         let mut next = 0;
         for (index, &place) in left.iter().enumerate() {
             if merit(place) > merit(left[next]) {

@@ -146,7 +146,15 @@ mod tests {
         let text = |text: &str| Some(text.to_owned());
         let cases = [
             (Filter::default(), None),
-            (Filter { in_stock: true, category: text("camping"), brand: text("VELKANO"), ..Filter::default() }, None),
+            (
+                Filter {
+                    in_stock: true,
+                    category: text("camping"),
+                    brand: text("VELKANO"),
+                    ..Filter::default()
+                },
+                None,
+            ),
             (Filter { min_price: Some(120.0), max_price: Some(120.0), ..Filter::default() }, None),
             (Filter { banned: vec!["1".to_owned()], ..Filter::default() }, Some(Refused::Banned)),
             (Filter { category: text("Kitchen"), ..Filter::default() }, Some(Refused::OtherCategory)),
@@ -174,7 +182,9 @@ mod tests {
     #[test]
     fn what_was_removed_is_told_by_reason() {
         let mut removed = Removed::default();
-        [Refused::TooDear, Refused::OutOfStock, Refused::TooDear].map(|why| removed.add(why));
+        [Refused::TooDear, Refused::OutOfStock, Refused::TooDear]
+            .into_iter()
+            .for_each(|why| removed.add(why));
         assert_eq!(removed.to_string(), "1 not known to be in stock, 2 too dear, or without a price");
         assert_eq!(serde_json::to_string(&removed).unwrap(), r#"{"out_of_stock":1,"too_dear":2}"#);
     }

@@ -1,10 +1,12 @@
 //! Files that the store's import does not read: lines that hold several purchases, and catalogues.
 //!
-//! A file becomes one source. Its lines are read in order and stored in batches; what cannot be stored is set aside with its line,
-//! its field and the reason, and the rest goes in. A purchase is named after what it says (`7-3` for the third item of customer 7),
-//! so that a file can be read again without harm, and one that was interrupted is simply read again.
+//! A file becomes one source. Its lines are read in order and stored in batches; what cannot be stored is set aside
+//! with its line, its field and the reason, and the rest goes in. A purchase is named after what it says (`7-3` for
+//! the third item of customer 7), so that a file can be read again without harm, and one that was interrupted is
+//! simply read again.
 //!
-//! **Pitfall:** two files that give the same name to different purchases are in conflict: the second one's are set aside.
+//! **Pitfall:** two files that give the same name to different purchases are in conflict: the second one's are set
+//! aside.
 
 mod catalogue;
 mod layout;
@@ -179,12 +181,7 @@ struct Intake {
 }
 
 impl Intake {
-    async fn begin(
-        store: &Store,
-        path: &Path,
-        domain: &str,
-        keys: &[&str],
-    ) -> Result<Self, IntakeErrorKind> {
+    async fn begin(store: &Store, path: &Path, domain: &str, keys: &[&str]) -> Result<Self, IntakeErrorKind> {
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(std::fs::File::open(path)?)?;
         let source = SourceInfo {

@@ -135,7 +135,8 @@ impl Ledger {
         sales
     }
 
-    /// How often each item was bought before a time, by number of [`Ledger::items`]. Lines of quantity 0 say that it was not.
+    /// How often each item was bought before a time, by number of [`Ledger::items`]. Lines of quantity 0 say that it
+    /// was not.
     pub fn sold_before(&self, time: Micros) -> Vec<u64> {
         let mut sold = vec![0; self.items.len()];
         for line in self.lines.iter().take_while(|line| line.time < time).filter(|line| line.quantity > 0.0) {

@@ -1,6 +1,6 @@
 //! What only a shop knows: its [catalogue], [filters](filter) and [diversity] of what is recommended,
-//! [sentences](reason) for reasons, the [protocol] by which recommendations are evaluated, a [simulator](simulate) of a shop,
-//! and the commands of `foretell-retail`.
+//! [sentences](reason) for reasons, the [protocol] by which recommendations are evaluated, a [simulator](simulate) of
+//! a shop, and the commands of `foretell-retail`.
 //!
 //! What predicts are plugins (`plugins/retail`); this app has no part in them.
 

@@ -1,11 +1,12 @@
 //! Which purchases are asked about, and what came next: the truth that recommendations are held against.
 //!
-//! Every purchase that the same customer followed by another one is a question; the next item is its target. With baskets, the
-//! last item of each basket is a target, and the purchase before it in the basket is the question. Whether a pair is looked at is
-//! decided by the time of its *target*: a split in time separates what was bought before it from what is to be guessed.
+//! Every purchase that the same customer followed by another one is a question; the next item is its target. With
+//! baskets, the last item of each basket is a target, and the purchase before it in the basket is the question.
+//! Whether a pair is looked at is decided by the time of its *target*: a split in time separates what was bought
+//! before it from what is to be guessed.
 //!
-//! **Invariant:** a customer (or a basket) has one question at most whose target is in the period and which is not itself in it, and
-//! that one comes first.
+//! **Invariant:** a customer (or a basket) has one question at most whose target is in the period and which is not
+//! itself in it, and that one comes first.
 
 use std::collections::HashSet;
 
@@ -72,9 +73,15 @@ pub fn pairs(ledger: &Ledger, group: Group, period: &Period) -> Vec<Pair> {
     pairs
 }
 
-/// What recommending the most popular items would have come to: for each pair the `count` items that were sold most often, without
-/// what the customer (or the basket) had before. Flat, with offsets.
-pub fn popular(ledger: &Ledger, group: Group, pairs: &[Pair], sold: &[u64], count: usize) -> (Vec<u32>, Vec<usize>) {
+/// What recommending the most popular items would have come to: for each pair the `count` items that were sold most
+/// often, without what the customer (or the basket) had before. Flat, with offsets.
+pub fn popular(
+    ledger: &Ledger,
+    group: Group,
+    pairs: &[Pair],
+    sold: &[u64],
+    count: usize,
+) -> (Vec<u32>, Vec<usize>) {
     let of: fn(&Line) -> Option<u32> = match group {
         Group::Customers => |line| line.customer,
         Group::Baskets => |line| line.basket,
@@ -173,7 +180,8 @@ mod tests {
         let sold = [5, 4, 3, 0, 2, 1, 1];
         let (items, offsets) = popular(&ledger, Group::Customers, &pairs, &sold, 2);
         assert_eq!(offsets, [0, 2, 4, 6, 8]);
-        // Tent, pan, mat, nothing, knife, stove, gas are 0 to 6. Ann has the tent; bob the pan; then ann the mat, too, then the stove.
+        // Tent, pan, mat, nothing, knife, stove, gas are 0 to 6. Ann has the tent; bob the pan; then ann the mat,
+        // too, then the stove.
         assert_eq!(items, [1, 2, 0, 2, 1, 4, 1, 4]);
     }
 }

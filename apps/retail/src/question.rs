@@ -116,7 +116,9 @@ mod tests {
 
     #[test]
     fn answers_are_read_as_they_are_stored() {
-        let ranked: Vec<Ranked> = answer(Some(r#"[{"item":"12","score":0.5,"reason":"bought 7"},{"item":"3","score":0}]"#)).unwrap();
+        let ranked: Vec<Ranked> =
+            answer(Some(r#"[{"item":"12","score":0.5,"reason":"bought 7"},{"item":"3","score":0}]"#))
+                .unwrap();
         assert_eq!((ranked[0].reason.as_deref(), &ranked[1].reason), (Some("bought 7"), &None));
         let steps: Vec<Step> =
             answer(Some(r#"[{"event_time":"2002-03-01T00:00:00Z","value":1.5,"low":0,"high":4}]"#)).unwrap();

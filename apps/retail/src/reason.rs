@@ -18,8 +18,8 @@ pub enum Asked<'q> {
     Similar,
 }
 
-/// The sentence for a reason. Plugins give `bought ITEM`, `brand ITEM`, `category ITEM` and `popular`; other words are shown as they
-/// are.
+/// The sentence for a reason. Plugins give `bought ITEM`, `brand ITEM`, `category ITEM` and `popular`; other words
+/// are shown as they are.
 ///
 /// ```
 /// use foretell_retail::reason::{Asked, Titles, sentence};
@@ -39,7 +39,7 @@ pub fn sentence(reason: &str, asked: Asked<'_>, titles: &impl Titles) -> String 
     let (kind, item) = reason.split_once(' ').unwrap_or((reason, ""));
     match (kind, asked) {
         (POPULAR, _) => "popular with everybody".to_owned(),
-        ("bought", Asked::Similar) => "bought by the same people".to_owned(),
+        ("bought", Asked::Similar) => "often bought together".to_owned(),
         ("bought", Asked::Next(items)) if items.iter().any(|given| given == item) => {
             format!("goes with {}", titles.title(item))
         }

@@ -12,29 +12,30 @@
 //! ```
 //!
 //! # The shop
-//! There are 42 kinds of goods in 8 departments. The kinds take turns, so that item 1 is a tent, item 2 a sleeping bag, and item
-//! 43 a tent again. Three items of a kind are one line: a brand and a name in three variants. A brand is cheap, usual or dear.
-//! Within its kind an item sells by rank (Zipf's law, with an offset), times a fashion that comes and goes over 200 to 700 days.
+//! There are 42 kinds of goods in 8 departments. The kinds take turns, so that item 1 is a tent, item 2 a sleeping
+//! bag, and item 43 a tent again. Three items of a kind are one line: a brand and a name in three variants. A brand
+//! is cheap, usual or dear. Within its kind an item sells by rank (Zipf's law, with an offset), times a fashion that
+//! comes and goes over 200 to 700 days.
 //!
 //! # The customers
-//! A customer likes one to three departments, has a favourite brand in each, and a price level; comes every 17 to 125 days for
-//! no reason, and soon when something is needed; and buys for one of three [causes](Cause):
+//! A customer likes one to three departments, has a favourite brand in each, and a price level; comes every 17 to 125
+//! days for no reason, and soon when something is needed; and buys for one of three [causes](Cause):
 //! 1. [`Cause::Taste`]: a kind by taste and month, an item by appeal, brand and price.
-//! 2. [`Cause::Companion`]: every item whose kind is followed by another one (after a tent comes a sleeping bag) has two items
-//!    of that kind which go with it, the same for all customers. One of them is bought 1 to 21 days later, with 65 % where the
-//!    first one lasts and with 25 % where it is used up.
-//! 3. [`Cause::UsedUp`]: what is used up is bought again after the days that it lasts: the same with 25 %, another variant of
-//!    the line with 25 %.
+//! 2. [`Cause::Companion`]: every item whose kind is followed by another one (after a tent comes a sleeping bag) has
+//!    two items of that kind which go with it, the same for all customers. One of them is bought 1 to 21 days later,
+//!    with 65 % where the first one lasts and with 25 % where it is used up.
+//! 3. [`Cause::UsedUp`]: what is used up is bought again after the days that it lasts: the same with 25 %, another
+//!    variant of the line with 25 %.
 //!
-//! So the next item can be learned from which items go together, better from their order, and for a part of the purchases only
-//! from the customer's own past.
+//! So the next item can be learned from which items go together, better from their order, and for a part of the
+//! purchases only from the customer's own past.
 //!
 //! # Contract
-//! **Invariant:** items and purchases are a function of the [`Simulation`] alone, on every platform. Every item and every customer
-//! has a random stream of its own, and nothing is computed but `+ - * /`, which IEEE 754 fixes.
+//! **Invariant:** items and purchases are a function of the [`Simulation`] alone, on every platform. Every item and
+//! every customer has a random stream of its own, and nothing is computed but `+ - * /`, which IEEE 754 fixes.
 //!
-//! **Invariant:** the items are a function of [`Simulation::seed`] and [`Simulation::items`]. Customer 7 buys the same whether there
-//! are 10 customers or 10,000, and a longer simulation begins as a shorter one does.
+//! **Invariant:** the items are a function of [`Simulation::seed`] and [`Simulation::items`]. Customer 7 buys the
+//! same whether there are 10 customers or 10,000, and a longer simulation begins as a shorter one does.
 //!
 //! # Pitfalls
 //! - The structure is planted, so a model does far better here than on real purchases.

@@ -223,3 +223,21 @@ async fn what_cannot_be_compared_is_refused() {
     let error = refused(run, empty).await.unwrap_err();
     assert!(matches!(error, CompareError::NothingInCommon { only_old: 8, only_new: 0, .. }), "{error}");
 }
+
+#[tokio::test]
+async fn of_a_ranking_the_first_items_are_compared_and_of_a_mask_nothing() {
+    let shop = Shop::new().await;
+    let task = |task: &str, version| PluginVersion { task: task.into(), ..plugin(version) };
+    let old = shop.run(task("ranking", "1.0.0"), "a", &OLD, 0.5).await;
+    let new = shop.run(task("ranking", "1.1.0"), "b", &NEW, 0.5).await;
+    let report = shop.compare(options(old, new)).await.unwrap();
+    assert_eq!(report.by, Some("first item"));
+    assert_eq!(report.comparison.decisions.unwrap().flipped, 2);
+
+    let old = shop.run(plugin("2.0.0"), "a", &OLD, 0.5).await;
+    assert_eq!(shop.compare(options(old, old)).await.unwrap().by, None, "a score says it all");
+
+    let mask = shop.run(task("segmentation", "3.0.0"), "a", &OLD, 0.5).await;
+    let error = shop.compare(options(mask, mask)).await.unwrap_err();
+    assert!(matches!(&error, CompareError::NoScores { task } if task == "segmentation"), "{error}");
+}

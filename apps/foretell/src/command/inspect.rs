@@ -212,7 +212,13 @@ impl Document {
             History::row,
         );
         section(output, "predictions", &["name", "Arrow type"], &self.predictions, Column::row);
-        section(output, "models", &["name", "file", "format", "threads#", "BLAKE3"], &self.models, Model::row);
+        section(
+            output,
+            "models",
+            &["name", "file", "format", "threads#", "BLAKE3"],
+            &self.models,
+            Model::row,
+        );
         let files = self.installation.as_ref().map_or(&[][..], |installation| &installation.files);
         section(output, "pinned files", &["file", "BLAKE3"], files, |file| {
             vec![file.what.clone(), file.hash.clone()]

@@ -91,8 +91,7 @@ fn with_models(
 ) -> Result<Installed, Failure> {
     let base = Verified::trusting(directory).map_err(|error| Failure::new(&error))?;
     let content = |(slot, file): &(String, PathBuf)| {
-        let cannot =
-            |words: String| Failure::words(format!("can't read `{}`: {words}", file.display()));
+        let cannot = |words: String| Failure::words(format!("can't read `{}`: {words}", file.display()));
         let bytes = fs::metadata(file).map_err(|error| cannot(error.to_string()))?.len();
         if bytes > MODEL_BYTES_MAX {
             return Err(cannot(format!("it has {bytes} bytes, and a model at most {MODEL_BYTES_MAX}")));

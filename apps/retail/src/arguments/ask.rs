@@ -4,6 +4,8 @@ use clap::Args;
 use foretell_store::time::{Micros, parse_time};
 use foretell_terminal::job;
 
+use super::Settings;
+
 /// The most items that can be asked for.
 const COUNT_MAX: i64 = 1_000;
 
@@ -38,8 +40,8 @@ pub struct Recommend {
     #[arg(long, value_name = "ITEM")]
     pub pin: Vec<String>,
     /// Answer for every customer, and store the answers.
-    #[arg(long, conflicts_with_all = ["customer", "basket", "session", "pin", "ban", "diversity", "in_stock", "category", "brand",
-        "min_price", "max_price"])]
+    #[arg(long, conflicts_with_all = ["customer", "basket", "session", "pin", "ban", "diversity"])]
+    #[arg(conflicts_with_all = ["in_stock", "category", "brand", "min_price", "max_price"])]
     pub all: bool,
     /// With --all: what comes after every purchase from this time on, instead of one question for each customer.
     #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "all")]
@@ -82,6 +84,9 @@ pub struct Limits {
     /// Plugin that answers, `name` or `name@version`; the champion, if not said.
     #[arg(long)]
     pub plugin: Option<String>,
+    /// How it is to answer.
+    #[command(flatten)]
+    pub settings: Settings,
 }
 
 fn parse_price(text: &str) -> Result<f64, &'static str> {

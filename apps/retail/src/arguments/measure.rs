@@ -7,22 +7,27 @@ use clap::{Args, ValueEnum, ValueHint};
 use foretell_store::time::{Micros, parse_time};
 use foretell_terminal::job;
 
+use super::Settings;
+
 /// `foretell-retail evaluate`
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Every purchase whose customer bought something later is a question: what next? The answer is compared with the item of \
-                  the customer's next purchase, over the full catalogue. --from and --to are about that next purchase, so that a split in \
-                  time is one of targets. What this model has not answered yet is answered first, in a job; each answer knows what was \
-                  bought before it, and nothing later."
-)]
+#[command(after_help = "Every purchase whose customer bought something later is a question: what next? The \
+                  answer is compared with the item of the customer's next purchase, over the full \
+                  catalogue. --from and --to are about that next purchase, so that a split in time is one \
+                  of targets. What this model has not answered yet is answered first, in a job; each \
+                  answer knows what was bought before it, and nothing later.")]
 pub struct Evaluate {
     /// Plugin to evaluate, `name` or `name@version`; the champion, if not said.
     #[arg(long)]
     pub plugin: Option<String>,
+    /// How it is to answer.
+    #[command(flatten)]
+    pub settings: Settings,
     /// Evaluate the answers of this run, as they are stored.
-    #[arg(long, conflicts_with = "plugin")]
+    #[arg(long, conflicts_with_all = ["plugin", "set"])]
     pub run: Option<i64>,
-    /// Next purchases from this time on. If no period is said: behind what the model has learned, or the last four weeks.
+    /// Next purchases from this time on. If no period is said: behind what the model has learned, or the last four
+    /// weeks.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub from: Option<Micros>,
     /// Next purchases before this time.
@@ -65,8 +70,9 @@ pub enum Every {
 /// `foretell-retail forecast`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The forecast is a function of the item's stored purchases. With --evaluate N, the last N periods are held out, forecast \
-                  from what was known before them, and compared with what was sold."
+    after_help = "The forecast is a function of the item's stored purchases. With --evaluate N, the last N \
+                  periods are held out, forecast from what was known before them, and compared with what \
+                  was sold."
 )]
 pub struct Forecast {
     /// The item.
@@ -93,6 +99,9 @@ pub struct Forecast {
     /// Plugin that forecasts, `name` or `name@version`.
     #[arg(long, default_value = crate::DEMAND)]
     pub plugin: String,
+    /// How it is to forecast.
+    #[command(flatten)]
+    pub settings: Settings,
     /// Resamples for the intervals; 0 for none.
     #[arg(long, default_value_t = 200)]
     pub resamples: u32,

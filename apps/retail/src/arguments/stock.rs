@@ -9,36 +9,39 @@ use foretell_store::time::{Micros, parse_time};
 /// What to import.
 #[derive(Debug, Subcommand)]
 #[command(
-    after_help = "Good rows are stored in one transaction for each batch; bad rows are listed with file, line, field and reason, kept in \
-                  the database, and never stop an import. Running an import again stores nothing twice."
+    after_help = "Good rows are stored in one transaction for each batch; bad rows are listed with file, \
+                  line, field and reason, kept in the database, and never stop an import. Running an \
+                  import again stores nothing twice."
 )]
 pub enum Import {
-    /// One purchase on each row of a CSV, JSON Lines or Parquet file: customer, item, event_time, basket, quantity, price.
+    /// One purchase on each row of a CSV, JSON Lines or Parquet file: customer, item, event_time, basket, quantity,
+    /// price.
     ///
-    /// Only item and event_time are required. A row is named by the content of its file and its line: the same rows in another
-    /// file are other purchases, unless the mapping names a column with an `external_id`.
+    /// Only item and event_time are required. A row is named by the content of its file and its line: the same rows
+    /// in another file are other purchases, unless the mapping names a column with an `external_id`.
     Purchases(Table),
     /// One item on each row of a comma- or tab-separated file: item, title, brand, category, price, in_stock.
     ///
-    /// Only item is required; the category is a path such as `Camping > Tents`. A column may also be called item_id, name or
-    /// short_name (for title), or category_path. Between tabs a quote is a character like any other. What has not changed since the
-    /// last import is not stored again, and of each item the newest row holds.
+    /// Only item is required; the category is a path such as `Camping > Tents`. A column may also be called item_id,
+    /// name or short_name (for title), or category_path. Between tabs a quote is a character like any other. What has
+    /// not changed since the last import is not stored again, and of each item the newest row holds.
     Catalogue(Wide),
     /// One basket on each line: items, separated by commas. No customers and no times are known.
     ///
-    /// The first basket gets the start time, every other one is a minute later than the one before. A basket is named by the file's
-    /// name and its line.
+    /// The first basket gets the start time, every other one is a minute later than the one before. A basket is named
+    /// by the file's name and its line.
     Baskets(Baskets),
     /// One customer on each line: their id and their items, oldest first, separated by blanks. No times are known.
     ///
-    /// So that a split in time leaves the last two purchases out, a customer's last item gets 2000-01-03 and the one before it
-    /// 2000-01-02. All earlier ones stand a minute apart, the last of them at 1999-12-31 23:59: `--to 2000-01-01` learns what comes
-    /// before both, `evaluate --from 2000-01-02 --to 2000-01-03` validates and `evaluate --from 2000-01-03` tests.
+    /// So that a split in time leaves the last two purchases out, a customer's last item gets 2000-01-03 and the one
+    /// before it 2000-01-02. All earlier ones stand a minute apart, the last of them at 1999-12-31 23:59: `--to
+    /// 2000-01-01` learns what comes before both, `evaluate --from 2000-01-02 --to 2000-01-03` validates and
+    /// `evaluate --from 2000-01-03` tests.
     Sequences(Wide),
     /// How much was sold in each month: the first column names the item, every other one is a month such as 2025-03.
     ///
-    /// A cell becomes one purchase of that quantity at the first moment of its month. A zero is stored, too, since it says that
-    /// the month was looked at; an empty cell says that it was not, and is left out.
+    /// A cell becomes one purchase of that quantity at the first moment of its month. A zero is stored, too, since it
+    /// says that the month was looked at; an empty cell says that it was not, and is left out.
     Demand(Wide),
 }
 
@@ -81,8 +84,9 @@ pub struct Baskets {
 /// `foretell-retail simulate`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The catalogue follows from --seed and --items alone. Customer 7 buys the same whether there are 10 customers or 10,000, \
-                  and --crowd sends other customers to the same shop: train with one crowd, try with another."
+    after_help = "The catalogue follows from --seed and --items alone. Customer 7 buys the same whether \
+                  there are 10 customers or 10,000, and --crowd sends other customers to the same shop: \
+                  train with one crowd, try with another."
 )]
 pub struct Simulate {
     /// Number of customers.
@@ -114,9 +118,10 @@ pub struct Simulate {
 /// `foretell-retail fit`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Learning is a job: it is planned over the purchases that are stored now, and what it learned becomes a version of the \
-                  plugin, pinned by hash. The tail that is held out is answered by what was learned before it, compared with what was \
-                  bought, and learned afterwards."
+    after_help = "Learning is a job: it is planned over the purchases that are stored now, and what it \
+                  learned becomes a version of the plugin, pinned by hash. The tail that is held out is \
+                  answered by what was learned before it, compared with what was bought, and learned \
+                  afterwards."
 )]
 pub struct Fit {
     /// Plugin that learns, `name` or `name@version`.

@@ -65,7 +65,8 @@ pub(super) async fn of_run<T>(
     Ok(reading.answers)
 }
 
-/// What a model has answered, in whatever runs; what it has not is answered first. Records from `cut` on are answered in a job.
+/// What a model has answered, in whatever runs; what it has not is answered first. Records from `cut` on are answered
+/// in a job.
 pub(super) async fn of_model<T>(
     app: &job::App<'_>,
     store: &Store,
@@ -97,7 +98,8 @@ impl<'r, T, R: Read<T>> Reading<'r, T, R> {
         Self { store, read, waiting, answers: Answers::default() }
     }
 
-    /// Reads the runs of a plugin with the same settings, the latest first, down to the one behind `after`; the latest of all.
+    /// Reads the runs of a plugin with the same settings, the latest first, down to the one behind `after`; the
+    /// latest of all.
     async fn runs(&mut self, plugin: &Plugin, after: i64) -> Result<i64, Failure> {
         let runs = self.store.runs(Some(DOMAIN)).await.map_err(read_failure)?;
         for run in runs.iter().take_while(|run| run.id > after).filter(|run| is_of(run, plugin)) {
@@ -119,8 +121,9 @@ impl<'r, T, R: Read<T>> Reading<'r, T, R> {
                     continue;
                 }
                 let answer = (self.read)(prediction.output.as_deref()).map_err(|error| {
-                    Failure::words(format!("run {run_id} answers with something else: {error}"))
-                        .hint(Some("name a plugin of the right task: one that recommends, or one that forecasts"))
+                    Failure::words(format!("run {run_id} answers with something else: {error}")).hint(Some(
+                        "name a plugin of the right task: one that recommends, or one that forecasts",
+                    ))
                 })?;
                 self.answers.insert(prediction.record_id, answer);
             }

@@ -96,8 +96,10 @@ pub(super) async fn list(
 ) -> Result<List, Failure> {
     let filter = wish.filter();
     if filter.needs_catalogue() && Catalogue::is_empty(store).await.map_err(read_failure)? {
-        return Err(Failure::words("the catalogue is empty, so nothing is known of any item's stock, category, brand or price")
-            .hint(Some("`foretell-retail import catalogue FILE` reads one")));
+        return Err(Failure::words(
+            "the catalogue is empty, so nothing is known of any item's stock, category, brand or price",
+        )
+        .hint(Some("`foretell-retail import catalogue FILE` reads one")));
     }
     let enough = wish.enough();
     let mut depth = enough + wish.pinned.len() + filter.banned.len();
@@ -134,8 +136,7 @@ pub(super) async fn list(
                 None => true,
             })
             .collect();
-        let is_all =
-            end.is_some() || ranked.len() < question.count as usize || question.count == DEPTH_MAX;
+        let is_all = end.is_some() || ranked.len() < question.count as usize || question.count == DEPTH_MAX;
         if passed.len() < enough && !is_all {
             depth *= 2;
             continue;
@@ -186,10 +187,9 @@ fn lines(catalogue: &Catalogue, passed: &[&Ranked], wish: &Wish<'_>) -> Vec<Line
         let reason = ranked.and_then(|ranked| ranked.reason.clone());
         let because = match ranked {
             None => "pinned".to_owned(),
-            Some(_) => reason
-                .as_deref()
-                .map(|reason| sentence(reason, wish.asked, catalogue))
-                .unwrap_or_default(),
+            Some(_) => {
+                reason.as_deref().map(|reason| sentence(reason, wish.asked, catalogue)).unwrap_or_default()
+            }
         };
         Line {
             place,
@@ -216,7 +216,7 @@ impl List {
         }
         if self.removed.is_empty() {
             return Err(Failure::words(format!("{} knows no item to answer with", self.plugin)).hint(Some(
-                "it learns from stored purchases: `foretell-retail import purchases FILE`, then `foretell-retail fit`",
+                "it learns from purchases: `foretell-retail import purchases FILE`, then `foretell-retail fit`",
             )));
         }
         let looked_at = format_count(self.looked_at as u64);

@@ -41,7 +41,8 @@ struct Report {
     left_out: usize,
     rounded: bool,
     forecast: ForecastReport,
-    /// The same, had nothing been forecast for every item: with items that are sold now and then, the least absolute error.
+    /// The same, had nothing been forecast for every item: with items that are sold now and then, the least absolute
+    /// error.
     zero: ForecastReport,
 }
 
@@ -102,13 +103,18 @@ impl Backtest<'_> {
             steps.extend(forecast);
         }
         if steps.is_empty() {
-            return Err(Failure::words(format!("{} gives no forecast for any item", forecaster.model.plugin().name())));
+            return Err(Failure::words(format!(
+                "{} gives no forecast for any item",
+                forecaster.model.plugin().name()
+            )));
         }
         let mean: Vec<f64> =
             steps.iter().map(|step| if command.round { step.value.round() } else { step.value }).collect();
         let (low, high) = (quantile(&steps, |step| step.low), quantile(&steps, |step| step.high));
         let quantiles = match (forecaster.levels, &low, &high) {
-            (Some(levels), Some(low), Some(high)) => vec![(levels[0], low.clone()), (levels[1], high.clone())],
+            (Some(levels), Some(low), Some(high)) => {
+                vec![(levels[0], low.clone()), (levels[1], high.clone())]
+            }
             _ => Vec::new(),
         };
         let settings = Settings {
@@ -119,7 +125,8 @@ impl Backtest<'_> {
                 ..Bootstrap::default()
             }),
         };
-        let report = |mean: &[f64], quantiles: &[(f64, Vec<f64>)]| measure(&actual, &past, mean, quantiles, &settings);
+        let report =
+            |mean: &[f64], quantiles: &[(f64, Vec<f64>)]| measure(&actual, &past, mean, quantiles, &settings);
         let nothing = vec![0.0; steps.len()];
         let report = Report {
             plugin: forecaster.model.plugin().name(),
@@ -190,7 +197,9 @@ fn draw(output: Output, report: &Report) {
         rows
     };
     let zero: HashMap<String, Option<Estimate>> = rows(&report.zero).into_iter().collect();
-    let value = |estimate: Option<Estimate>| estimate.map(|estimate| format!("{:.4}", estimate.value)).unwrap_or_default();
+    let value = |estimate: Option<Estimate>| {
+        estimate.map(|estimate| format!("{:.4}", estimate.value)).unwrap_or_default()
+    };
     output.table(
         &["metric", "forecast#", "95 % interval", "always zero#"],
         rows(&report.forecast).into_iter().map(|(name, estimate)| {
@@ -204,6 +213,7 @@ fn draw(output: Output, report: &Report) {
         output.line(&format!("{}: {}", undefined.metric, undefined.reason));
     }
     if report.zero.mae.value < report.forecast.mae.value {
-        output.line("most items are sold rarely, so that nothing has the least absolute error: judge by RMSE and the pinball loss");
+        output.line("most items are sold rarely, so that zero has the least absolute error");
+        output.line("judge by RMSE and by the pinball loss");
     }
 }

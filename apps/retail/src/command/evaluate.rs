@@ -42,7 +42,8 @@ enum Answerer {
 pub(super) async fn run(place: &Place, output: Output, command: &Evaluate) -> Result<u8, Failure> {
     let store = place.open_patiently().await?;
     let answerer = answerer(place, output, &store, command).await?;
-    let ledger = Ledger::read(&store, None).await.map_err(|error| Failure::new(&error).hint(error.kind.hint()))?;
+    let ledger =
+        Ledger::read(&store, None).await.map_err(|error| Failure::new(&error).hint(error.kind.hint()))?;
     let learned_until = match &answerer {
         Answerer::Model(model) => learned_until(&store, &ledger, &model.plugin().name()).await?,
         Answerer::Run(_, plugin) => learned_until(&store, &ledger, plugin).await?,
@@ -52,8 +53,8 @@ pub(super) async fn run(place: &Place, output: Output, command: &Evaluate) -> Re
     let from = from(&ledger, command, learned_until);
     if learned_until.is_some_and(|until| from.is_none_or(|from| until >= from)) {
         notes.push(format!(
-            "it has learned purchases up to {}, targets among them, so these figures flatter it; learn less with \
-             `foretell-retail fit --to TIME --no-deploy`",
+            "it has learned purchases up to {}, targets among them, so these figures flatter it; \
+             learn less with `foretell-retail fit --to TIME --no-deploy`",
             learned_until.map(format_time).unwrap_or_default()
         ));
     }
@@ -71,7 +72,9 @@ pub(super) async fn run(place: &Place, output: Output, command: &Evaluate) -> Re
         pairs.retain(|pair| found.contains_key(&ledger.lines[pair.question].record));
         if pairs.is_empty() {
             return Err(Failure::words(format!("run {run} of {plugin} answers no question of this period"))
-                .hint(Some("choose another `--from` and `--to`, or leave `--run` out: then what is missing is answered")));
+                .hint(Some(
+                    "choose another `--from` and `--to`, or leave `--run` out and have it answer them",
+                )));
         }
         answers = Some(found);
     }
@@ -129,15 +132,20 @@ async fn answerer(
     // A list must be as long as what is looked at.
     let longest = command.top.iter().map(|top| top.get() as u64).max().unwrap_or(1);
     let usual = settings(model.plugin()).get("count").and_then(serde_json::Value::as_u64);
-    let longer = [("count", longest.into())];
-    let model = model.with(place, if usual.is_some_and(|usual| usual < longest) { &longer } else { &[] })?;
+    let mut changes = command.settings.set.clone();
+    if usual.is_some_and(|usual| usual < longest) && changes.iter().all(|(name, _)| name != "count") {
+        changes.push(("count".to_owned(), longest.into()));
+    }
+    let model = model.with(place, changes)?;
     Ok(Answerer::Model(Box::new(model)))
 }
 
 /// The last purchase that this version of a plugin has learned; nothing if it does not learn.
 async fn learned_until(store: &Store, ledger: &Ledger, plugin: &str) -> Result<Option<Micros>, Failure> {
     let Some((name, version)) = plugin.split_once('@') else { return Ok(None) };
-    let Some(fitted) = store.fit_of(name, Some(version)).await.map_err(read_failure)? else { return Ok(None) };
+    let Some(fitted) = store.fit_of(name, Some(version)).await.map_err(read_failure)? else {
+        return Ok(None);
+    };
     // Questions are among what a fit goes through, and later than any purchase.
     let until = fitted.last_time.unwrap_or(Micros::MIN);
     let lines = ledger.lines.iter().rev();
@@ -173,10 +181,12 @@ fn nothing(ledger: &Ledger, group: Group) -> Failure {
             .hint(Some("`foretell-retail import purchases FILE` reads purchases"));
     }
     match group {
-        Group::Customers => Failure::words(
-            "there is nothing to evaluate: no customer bought something in this period, and something before it",
-        )
-        .hint(Some("choose another `--from` and `--to`; purchases without customers have baskets: `--baskets`")),
+        Group::Customers => {
+            Failure::words("there is nothing to evaluate: no customer bought in this period and before it")
+                .hint(Some(
+                    "choose another `--from` and `--to`; where no customers are known, ask for `--baskets`",
+                ))
+        }
         Group::Baskets => {
             Failure::words("there is nothing to evaluate: no basket of this period has two items or more")
                 .hint(Some("choose another `--from` and `--to`"))

@@ -95,12 +95,7 @@ pub(super) async fn run(place: &Place, output: Output, command: &Fit) -> Result<
 }
 
 /// Learns purchases before a time.
-async fn learn(
-    app: &App<'_>,
-    store: &Store,
-    command: &Fit,
-    to: Option<Micros>,
-) -> Result<Fitted, Failure> {
+async fn learn(app: &App<'_>, store: &Store, command: &Fit, to: Option<Micros>) -> Result<Fitted, Failure> {
     let options = FitOptions {
         seed: command.seed,
         update: command.update,
@@ -118,7 +113,10 @@ async fn try_on_tail(
     tail_from: Micros,
 ) -> Result<Result<Tried, String>, Failure> {
     if ledger.lines.first().is_none_or(|line| line.time >= tail_from) {
-        return Ok(Err("all purchases are of the days at the end that would be held out; hold out fewer with `--hold-out`".to_owned()));
+        return Ok(Err(
+            "all purchases are of the days that would be held out; hold out fewer with `--hold-out`"
+                .to_owned(),
+        ));
     }
     let period = Period { from: Some(tail_from), ..Period::default() };
     let mut group = (Group::Customers, "customers");
@@ -128,7 +126,9 @@ async fn try_on_tail(
         pairs_of_tail = pairs(ledger, Group::Baskets, &period);
     }
     if pairs_of_tail.is_empty() {
-        return Ok(Err("in the days at the end no customer has bought again, and no basket has two items".to_owned()));
+        return Ok(Err(
+            "in the days at the end no customer has bought again, and no basket has two items".to_owned()
+        ));
     }
     let fitted = learn(app, store, command, Some(tail_from)).await?;
     let model = Model::load(app, store, Some(&fitted.plugin)).await?;
@@ -153,7 +153,10 @@ async fn try_on_tail(
 fn draw(output: Output, unit: &str, report: &Report) {
     match (&report.tried, &report.not_tried) {
         (Some(tried), _) => {
-            output.line(&format!("tried on what was bought from {} on, which it had not learned:", tried.tail_from));
+            output.line(&format!(
+                "tried on what was bought from {} on, which it had not learned:",
+                tried.tail_from
+            ));
             tried.measured.draw(output, &format!("purchases of {} to guess", tried.group), accuracy);
             output.line("\nthen learned that, too:");
         }
@@ -165,7 +168,9 @@ fn draw(output: Output, unit: &str, report: &Report) {
     facts.push(("time", format!("{:.1} s", report.seconds)));
     output.facts(&facts);
     output.line(&match report.champion {
-        true => "it answers from now on: `foretell-retail recommend CUSTOMER`".to_owned(),
+        true => {
+            "it answers from now on: `foretell-retail recommend --help` says what it can be asked".to_owned()
+        }
         false => format!("`foretell model promote {}` lets it answer", report.fitted.plugin()),
     });
 }

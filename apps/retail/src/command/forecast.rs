@@ -128,8 +128,10 @@ impl Forecaster {
     ) -> Result<Self, Failure> {
         let model = Model::load(&super::batch(place, output), store, Some(&command.plugin)).await?;
         let every = command.every;
-        let changes = [("period", every.as_str().into()), ("complete", is_over.into())];
-        let mut model = model.with(place, &changes)?;
+        let mut changes = command.settings.set.clone();
+        changes.push(("period".to_owned(), every.as_str().into()));
+        changes.push(("complete".to_owned(), is_over.into()));
+        let mut model = model.with(place, changes)?;
         // The champion of the domain recommends. That another plugin forecasts is no trial of it.
         model.models.role = Role::Champion;
         let level = |name: &str| settings(model.plugin()).get(name)?.as_f64();
@@ -159,8 +161,11 @@ impl Forecaster {
         ids.iter()
             .map(|id| {
                 answers.remove(id).ok_or_else(|| {
-                    Failure::words(format!("{} gives no forecast for record {id}", self.model.plugin().name()))
-                        .hint(Some("`foretell record rejects` says why"))
+                    Failure::words(format!(
+                        "{} gives no forecast for record {id}",
+                        self.model.plugin().name()
+                    ))
+                    .hint(Some("`foretell record rejects` says why"))
                 })
             })
             .collect()
@@ -206,7 +211,8 @@ fn draw_one(output: Output, catalogue: &Catalogue, report: &Report, item: &Item)
     let shown = &item.past[item.past.len().saturating_sub(PAST_SHOWN_MAX)..];
     let sold: Vec<f64> = shown.iter().map(|sold| sold.value).collect();
     let values: Vec<f64> = item.forecast.iter().map(|step| step.value).collect();
-    let highest = sold.iter().chain(&values).copied().fold(0.0, f64::max);
+    // Bars of less than one piece are low, however little is sold.
+    let highest = sold.iter().chain(&values).copied().fold(1.0, f64::max);
     output.line(&format!(
         "{}, sold each {}, by {} at {}:",
         named(catalogue, &item.item),
@@ -231,13 +237,14 @@ fn draw_one(output: Output, catalogue: &Catalogue, report: &Report, item: &Item)
     output.table(
         &["from", "mean#", &low, &high],
         item.forecast.iter().map(|step| {
-            let number = |number: Option<f64>| number.map(|number| format!("{number:.1}")).unwrap_or_default();
+            let number =
+                |number: Option<f64>| number.map(|number| format!("{number:.1}")).unwrap_or_default();
             vec![day(&step.event_time), number(Some(step.value)), number(step.low), number(step.high)]
         }),
     );
     if report.begins_with_present {
         output.line(&format!(
-            "the first {} is not over at that time: what was sold in it is left out, and it is forecast whole",
+            "the first {} is not over at that time: what was sold in it is left out, and all of it forecast",
             report.every
         ));
     }
@@ -263,11 +270,12 @@ fn draw_all(output: Output, report: &Report, steps: u32) {
             let past: Vec<f64> = item.past.iter().map(|sold| sold.value).collect();
             let past = &past[past.len().saturating_sub(PAST_SHOWN_MAX / 3)..];
             let first = item.forecast.first();
-            let number = |number: Option<f64>| number.map(|number| format!("{number:.1}")).unwrap_or_default();
+            let number =
+                |number: Option<f64>| number.map(|number| format!("{number:.1}")).unwrap_or_default();
             vec![
                 item.title.clone().unwrap_or_else(|| item.item.clone()),
                 item.item.clone(),
-                bars(past, past.iter().copied().fold(0.0, f64::max)),
+                bars(past, past.iter().copied().fold(1.0, f64::max)),
                 number(Some(expected(&item.forecast))),
                 number(first.map(|step| step.value)),
                 number(first.and_then(|step| step.low)),

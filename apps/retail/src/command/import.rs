@@ -65,7 +65,8 @@ pub(super) async fn run(place: &Place, output: Output, command: &Import) -> Resu
 async fn purchases(store: &Store, output: Output, table: &Table) -> Result<Report, Failure> {
     let mut mapping = mapping::purchase(table.mapping.as_deref()).map_err(|error| Failure::new(&error))?;
     let mut imported = import(store, output, table, mapping.clone()).await;
-    // Columns of our own mapping that need not be there are left out where they are not. The user's mapping means what it says.
+    // Columns of our own mapping that need not be there are left out where they are not. The user's mapping means
+    // what it says.
     if table.mapping.is_none()
         && let Err(ImportError { kind: ImportErrorKind::MissingColumns { missing, .. }, .. }) = &imported
     {

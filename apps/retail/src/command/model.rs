@@ -12,8 +12,8 @@ use foretell_terminal::job::{App, Models, models};
 use foretell_terminal::{Failure, Place};
 use serde_json::{Map, Value};
 
-use crate::DOMAIN;
 use crate::question::KEYS;
+use crate::{DOMAIN, PLUGIN};
 
 /// A plugin in this process.
 pub(super) struct Model {
@@ -35,17 +35,22 @@ pub(super) fn append_failure(error: AppendError) -> Failure {
 impl Model {
     /// The plugin that is named, or the champion, or the app's own.
     pub(super) async fn load(app: &App<'_>, store: &Store, named: Option<&str>) -> Result<Self, Failure> {
-        Ok(Self { models: models(app, store, named, None, None).await? })
+        let has_champion = store.deployed(DOMAIN, Role::Champion).await.map_err(read_failure)?.is_some();
+        let named = match named.or((!has_champion).then_some(PLUGIN)) {
+            Some(name) => Some(version_of(app.place, store, name).await?),
+            None => None,
+        };
+        Ok(Self { models: models(app, store, named.as_deref(), None, None).await? })
     }
 
     /// The plugin, with some of its settings changed. What is asked so is answered for whoever asked.
-    pub(super) fn with(self, place: &Place, changes: &[(&str, Value)]) -> Result<Self, Failure> {
+    pub(super) fn with(self, place: &Place, changes: Vec<(String, Value)>) -> Result<Self, Failure> {
         if changes.is_empty() {
             return Ok(self);
         }
         let mut models = self.models;
         let mut config: Map<String, Value> = settings(&models.plugin);
-        config.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        config.extend(changes);
         let options = LoadOptions { config, ..LoadOptions::default() };
         let verified = models.plugin.verified().clone();
         let plugin = Plugin::load(&place.runtime()?, verified, &options);
@@ -68,11 +73,13 @@ impl Model {
         if learned.into_iter().any(|model| !is_empty(&model.path)) {
             return Ok(());
         }
-        Err(Failure::words(format!("{} has learned nothing yet", self.plugin().name()))
-            .hint(Some("run `foretell-retail fit`: it learns from the stored purchases, and answers from then on")))
+        Err(Failure::words(format!("{} has learned nothing yet", self.plugin().name())).hint(Some(
+            "run `foretell-retail fit`: it learns from the stored purchases, and answers from then on",
+        )))
     }
 
-    /// Answers stored records at once; with them the run. A record that is refused is a failure, since it is a question of ours.
+    /// Answers stored records at once; with them the run. A record that is refused is a failure, since it is a
+    /// question of ours.
     pub(super) async fn answer(
         &self,
         store: &Store,
@@ -113,6 +120,25 @@ impl Model {
     }
 }
 
+/// Which version a name without one means: what was learned last from this database, or the plugin as it was installed.
+///
+/// The latest version of all may have learned from another database, which would be another shop.
+async fn version_of(place: &Place, store: &Store, named: &str) -> Result<String, Failure> {
+    /// How the build of a version begins that was learned.
+    const LEARNED: &str = "+fit.";
+    if named.contains('@') {
+        return Ok(named.to_owned());
+    }
+    if let Some(fitted) = store.fit_of(named, None).await.map_err(read_failure)? {
+        return Ok(fitted.plugin);
+    }
+    let registry = place.registry()?;
+    let latest = registry.find(named).map_err(|error| Failure::new(&error))?.version().to_string();
+    let base = latest.split_once(LEARNED).map(|(base, _)| format!("{named}@{base}"));
+    // Should it be gone, the latest is all that there is.
+    Ok(base.filter(|base| registry.find(base).is_ok()).unwrap_or_else(|| named.to_owned()))
+}
+
 /// The settings of a plugin.
 pub(super) fn settings(plugin: &Plugin) -> Map<String, Value> {
     serde_json::from_str(plugin.config()).unwrap_or_default()
@@ -124,8 +150,7 @@ pub(super) struct Notebook(Appender);
 impl Notebook {
     /// Begins a source that is called after the command that asks.
     pub(super) async fn open(store: &Store, name: &str) -> Result<Self, Failure> {
-        let source =
-            SourceInfo { kind: SourceKind::Live, name: name.to_owned(), hash: None, mapping: None };
+        let source = SourceInfo { kind: SourceKind::Live, name: name.to_owned(), hash: None, mapping: None };
         let keys = KEYS.map(str::to_owned).to_vec();
         Ok(Self(Appender::begin(store, DOMAIN, keys, source).await.map_err(append_failure)?))
     }

@@ -9,6 +9,9 @@ use super::model::read_failure;
 use crate::DOMAIN;
 use crate::purchase::Purchase;
 
+/// Records that are looked at first: the newest ones may be questions.
+const LATEST: u32 = 1_000;
+
 /// A purchase with its record.
 pub(super) struct Bought {
     pub(super) time: Micros,
@@ -22,9 +25,18 @@ pub(super) async fn records(
     value: &str,
     to: Option<Micros>,
 ) -> Result<Vec<Record>, Failure> {
-    let key = Some((key.to_owned(), value.to_owned()));
+    newest(store, Some((key, value)), to, u32::MAX).await
+}
+
+async fn newest(
+    store: &Store,
+    key: Option<(&str, &str)>,
+    to: Option<Micros>,
+    limit: u32,
+) -> Result<Vec<Record>, Failure> {
+    let key = key.map(|(key, value)| (key.to_owned(), value.to_owned()));
     let filter = RecordFilter { key, to, newest_first: true, ..RecordFilter::domain(DOMAIN) };
-    store.records(&filter, u32::MAX).await.map_err(read_failure)
+    store.records(&filter, limit).await.map_err(read_failure)
 }
 
 /// What of these records was bought, and not only asked about.
@@ -38,17 +50,19 @@ pub(super) fn bought(records: &[Record]) -> Vec<Bought> {
 
 /// Whether an item was ever bought.
 pub(super) async fn is_bought(store: &Store, item: &str) -> Result<bool, Failure> {
-    Ok(!bought(&records(store, "item", item, None).await?).is_empty())
+    let key = ("item", item);
+    let latest = newest(store, Some(key), None, LATEST).await?;
+    if !bought(&latest).is_empty() || latest.len() < LATEST as usize {
+        return Ok(!bought(&latest).is_empty());
+    }
+    Ok(!bought(&records(store, key.0, key.1, None).await?).is_empty())
 }
 
 /// When the last purchase was, of all.
 pub(super) async fn last_time(store: &Store, to: Option<Micros>) -> Result<Option<Micros>, Failure> {
-    /// Records that are looked at together: the newest ones may be questions.
-    const LATEST: u32 = 1_000;
     let mut to = to;
     loop {
-        let filter = RecordFilter { to, newest_first: true, ..RecordFilter::domain(DOMAIN) };
-        let latest = store.records(&filter, LATEST).await.map_err(read_failure)?;
+        let latest = newest(store, None, to, LATEST).await?;
         if let Some(bought) = bought(&latest).first() {
             return Ok(Some(bought.time));
         }

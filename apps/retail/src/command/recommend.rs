@@ -12,11 +12,11 @@ use serde::Serialize;
 use super::ask::{List, Wish, list, named, unknown};
 use super::model::{Model, Notebook, read_failure};
 use super::purchases::{bought, records};
+use crate::DOMAIN;
 use crate::arguments::Recommend;
 use crate::catalogue::Catalogue;
 use crate::question::{CUSTOMER, Question};
 use crate::reason::Asked;
-use crate::DOMAIN;
 
 /// Questions that are stored at once.
 const BATCH_QUESTIONS: usize = 50_000;
@@ -48,7 +48,8 @@ pub(super) async fn run(place: &Place, output: Output, command: &Recommend) -> R
     if let Some(customer) = &command.customer {
         let past = records(&store, CUSTOMER, customer, Some(at)).await?;
         if bought(&past).is_empty() {
-            let when = if command.at.is_some() { "had bought nothing by then" } else { "has bought nothing yet" };
+            let when =
+                if command.at.is_some() { "had bought nothing by then" } else { "has bought nothing yet" };
             notes.push(match items.is_empty() {
                 true => format!("customer {customer} {when}: this is what is popular"),
                 false => format!("customer {customer} {when}: only the given items count"),
@@ -58,8 +59,13 @@ pub(super) async fn run(place: &Place, output: Output, command: &Recommend) -> R
         notes.push("there is nothing to go by: this is what is popular".to_owned());
     }
     check_pins(&store, &mut catalogue, command).await?;
-    let wish =
-        Wish { limits: &command.limits, pinned: &command.pin, asked: Asked::Next(&items), at, command: "recommend" };
+    let wish = Wish {
+        limits: &command.limits,
+        pinned: &command.pin,
+        asked: Asked::Next(&items),
+        at,
+        command: "recommend",
+    };
     let question = Question { customer: command.customer.clone(), items: items.clone(), count: 0 };
     let list = list(&store, &model, &mut catalogue, question, &wish).await?;
     list.check()?;
@@ -73,8 +79,8 @@ pub(super) async fn run(place: &Place, output: Output, command: &Recommend) -> R
 async fn load(place: &Place, output: Output, store: &Store, command: &Recommend) -> Result<Model, Failure> {
     let app = super::batch(place, output);
     let model = Model::load(&app, store, command.limits.plugin.as_deref()).await?;
-    let again = [("repeat", true.into())];
-    model.with(place, if command.bought_again { &again } else { &[] })
+    let again = command.bought_again.then(|| ("repeat".to_owned(), true.into()));
+    model.with(place, command.limits.settings.set.iter().cloned().chain(again).collect())
 }
 
 /// The items of the basket or the session, without what nobody knows, and without what is there twice.
@@ -113,11 +119,15 @@ async fn given(
 async fn check_pins(store: &Store, catalogue: &mut Catalogue, command: &Recommend) -> Result<(), Failure> {
     let pinned = command.pin.len();
     if pinned > command.limits.count as usize {
-        return Err(Failure::words(format!("{pinned} items are pinned, and {} are wanted", command.limits.count))
-            .hint(Some("pin fewer, or ask for more with `--count`")));
+        return Err(Failure::words(format!(
+            "{pinned} items are pinned, and {} are wanted",
+            command.limits.count
+        ))
+        .hint(Some("pin fewer, or ask for more with `--count`")));
     }
     if let Some(item) = command.pin.iter().find(|item| command.limits.ban.contains(item)) {
-        return Err(Failure::words(format!("item {item} is pinned and banned")).hint(Some("leave one of the two out")));
+        return Err(Failure::words(format!("item {item} is pinned and banned"))
+            .hint(Some("leave one of the two out")));
     }
     match unknown(store, catalogue, &command.pin).await?.first() {
         Some(item) => Err(super::unknown_item(item)),
@@ -152,9 +162,7 @@ async fn all(place: &Place, output: Output, command: &Recommend) -> Result<u8, F
             let source = ask_for_all(&store, output, command.limits.count).await?;
             Selection { source: Some(source), ..Selection::default() }
         }
-        (from, to) => {
-            Selection { from, to, unscored: Some(Unscored::default()), ..Selection::default() }
-        }
+        (from, to) => Selection { from, to, unscored: Some(Unscored::default()), ..Selection::default() },
     };
     job::score(&app, &store, &model.models, &JobOptions::new(selection), command.workers).await
 }
@@ -167,9 +175,10 @@ async fn ask_for_all(store: &Store, output: Output, count: u32) -> Result<i64, F
     let (mut questions, mut asked) = (Vec::new(), 0);
     let bar = Bar::new("asking", "customers", None, output.is_json());
     while let Some(page) = customers.next().await.map_err(read_failure)? {
-        questions.extend(page.into_iter().map(|record| {
-            Question { customer: Some(record.value), items: Vec::new(), count }.record(at)
-        }));
+        questions
+            .extend(page.into_iter().map(|record| {
+                Question { customer: Some(record.value), items: Vec::new(), count }.record(at)
+            }));
         if questions.len() >= BATCH_QUESTIONS {
             asked += notebook.add(std::mem::take(&mut questions)).await?.len();
             bar.set(asked as u64);

@@ -24,6 +24,8 @@ const LATEST_RECORDS: usize = 50;
 const PREDICTIONS_MAX: u32 = 1_000;
 /// Months that are drawn.
 const MONTHS_SHOWN_MAX: usize = 36;
+/// Recommended items that are listed on a terminal; filters may have asked for many more.
+const RECOMMENDED_SHOWN_MAX: usize = 10;
 /// Similar items that are listed.
 const SIMILAR_SHOWN: u32 = 5;
 
@@ -167,7 +169,8 @@ async fn recommended(
             if run.shadow {
                 continue;
             }
-            let reasons = ranked.iter().filter_map(|ranked| Some(ranked.reason.as_deref()?.split_once(' ')?.1));
+            let reasons =
+                ranked.iter().filter_map(|ranked| Some(ranked.reason.as_deref()?.split_once(' ')?.1));
             let items = ranked.iter().map(|ranked| ranked.item.as_str()).chain(reasons);
             catalogue.look_up(store, items).await.map_err(read_failure)?;
             let asked: Question = serde_json::from_str(&record.payload).unwrap_or_default();
@@ -275,7 +278,7 @@ fn draw_customer(output: Output, customer: &Customer) {
     output.line(&format!("recommended at {}, by {}:", recommended.asked_at, recommended.plugin));
     output.table(
         &["title", "id", "score#", "why"],
-        recommended.items.iter().map(|line| {
+        recommended.items.iter().take(RECOMMENDED_SHOWN_MAX).map(|line| {
             vec![
                 line.title.clone().unwrap_or_else(|| line.item.clone()),
                 line.item.clone(),
@@ -307,7 +310,8 @@ fn draw_item(output: Output, catalogue: &Catalogue, item: &Item) {
         facts.push(("title", "not in the catalogue".to_owned()));
     }
     let counts = [item.purchases, item.customers].map(|count| format_count(count as u64));
-    facts.push(("bought", format!("{} times, {} pieces, by {} customers", counts[0], item.pieces, counts[1])));
+    facts
+        .push(("bought", format!("{} times, {} pieces, by {} customers", counts[0], item.pieces, counts[1])));
     if let (Some(first), Some(last)) = (&item.first, &item.last) {
         facts.push(("first", first.clone()));
         facts.push(("last", last.clone()));
@@ -320,12 +324,17 @@ fn draw_item(output: Output, catalogue: &Catalogue, item: &Item) {
     output.line("");
     match (&item.similar, &item.not_similar) {
         (Some(similar), _) if similar.items.is_empty() => {
-            output.line(&format!("nothing was bought together with {} yet", named(catalogue, &item.entry.item)));
+            output.line(&format!(
+                "nothing was bought together with {} yet",
+                named(catalogue, &item.entry.item)
+            ));
         }
         (Some(similar), _) => {
             output.line(&format!("similar items, by {}:", similar.plugin));
             similar.draw(output, SIMILAR_SHOWN);
         }
-        (None, reason) => output.line(&format!("no similar items: {}", reason.as_deref().unwrap_or_default())),
+        (None, reason) => {
+            output.line(&format!("no similar items: {}", reason.as_deref().unwrap_or_default()));
+        }
     }
 }

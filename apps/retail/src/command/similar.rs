@@ -21,8 +21,8 @@ struct Report {
 
 pub(super) async fn run(place: &Place, output: Output, command: &Similar) -> Result<u8, Failure> {
     let store = place.open_patiently().await?;
-    let model =
-        Model::load(&super::batch(place, output), &store, command.limits.plugin.as_deref()).await?;
+    let model = Model::load(&super::batch(place, output), &store, command.limits.plugin.as_deref()).await?;
+    let model = model.with(place, command.limits.settings.set.clone())?;
     let mut catalogue = Catalogue::default();
     if !unknown(&store, &mut catalogue, std::slice::from_ref(&command.item)).await?.is_empty() {
         return Err(super::unknown_item(&command.item));

@@ -116,8 +116,7 @@ async fn store_all(
         let external_id = entry.item.clone();
         entry.record(Some(external_id), opens)
     });
-    let bar =
-        Bar::new("storing", "records", Some((items.len() + purchases.len()) as u64), output.is_json());
+    let bar = Bar::new("storing", "records", Some((items.len() + purchases.len()) as u64), output.is_json());
     append(store, CATALOGUE, &[KEY], &name, entries, &bar, report).await?;
     append(store, DOMAIN, &KEYS, &name, purchases.iter().map(Purchase::record), &bar, report).await?;
     bar.finish();

@@ -33,7 +33,8 @@ struct Header {
 }
 
 impl Header {
-    /// Commas, unless the file's name ends in `.tsv` or the first line has tabs: then quotes are characters like any other.
+    /// Commas, unless the file's name ends in `.tsv` or the first line has tabs: then quotes are characters like any
+    /// other.
     fn new(path: &Path, line: &str) -> Result<Self, String> {
         let is_tsv = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("tsv"));
         let (delimiter, quotes) = if is_tsv || line.contains('\t') { ('\t', false) } else { (',', true) };
@@ -41,7 +42,8 @@ impl Header {
         let mut columns = Vec::new();
         for (field, others) in COLUMNS {
             let is_field = |name: &String| name == field || others.contains(&name.as_str());
-            let mut places = names.iter().enumerate().filter(|(_, name)| is_field(name)).map(|(place, _)| place);
+            let mut places =
+                names.iter().enumerate().filter(|(_, name)| is_field(name)).map(|(place, _)| place);
             columns.extend(places.next().map(|place| (field, place)));
             if places.next().is_some() {
                 return Err(format!("it has two columns for `{field}`"));
@@ -136,8 +138,7 @@ mod tests {
 
     #[test]
     fn cells_between_commas_may_stand_between_quotes() {
-        let entry =
-            read("c.csv", "price,title,item,in_stock", "2.50,\"Pan, 12\"\" wide\",p,no").unwrap();
+        let entry = read("c.csv", "price,title,item,in_stock", "2.50,\"Pan, 12\"\" wide\",p,no").unwrap();
         assert_eq!((entry.title.as_deref(), entry.price), (Some("Pan, 12\" wide"), Some(2.5)));
         assert_eq!((entry.item.as_str(), entry.in_stock, entry.brand), ("p", Some(false), None));
     }

@@ -49,7 +49,8 @@ impl Layout {
         };
         for name in names {
             let date = NaiveDate::parse_from_str(&format!("{name}-01"), "%Y-%m-%d");
-            let time = date.ok().and_then(|date| Some(date.and_hms_opt(0, 0, 0)?.and_utc().timestamp_micros()));
+            let time =
+                date.ok().and_then(|date| Some(date.and_hms_opt(0, 0, 0)?.and_utc().timestamp_micros()));
             let time = time.ok_or_else(|| format!("column `{name}` is not a month such as `2025-03`"))?;
             if months.iter().any(|(known, _)| known == name) {
                 return Err(format!("column `{name}` is there twice"));
@@ -211,7 +212,10 @@ mod tests {
         assert_eq!(found.len(), 2);
         let (name, time, milk) = &found[0];
         assert_eq!((name.as_str(), time.as_str()), ("shop-3-1", "2001-01-01T00:02:00Z"));
-        assert_eq!((milk.item.as_str(), milk.quantity, milk.basket.as_deref()), ("whole milk", Some(2.0), Some("shop-3")));
+        assert_eq!(
+            (milk.item.as_str(), milk.quantity, milk.basket.as_deref()),
+            ("whole milk", Some(2.0), Some("shop-3"))
+        );
         assert_eq!(found[1].2.item, "bread, dark");
         let refused = layout.read(&reader(), 4, "a,,b");
         assert_eq!(refused[1].as_ref().unwrap_err().field.as_deref(), Some("item"));
@@ -226,11 +230,16 @@ mod tests {
         assert_eq!(found.len(), 3);
         assert_eq!(found[2].as_ref().unwrap_err().field.as_deref(), Some("2002-05"));
         let found = purchases(found.into_iter().take(2).collect());
-        assert_eq!((found[0].0.as_str(), found[0].1.as_str(), found[0].2.quantity), ("T1-2002-02", "2002-02-01T00:00:00Z", Some(0.0)));
+        assert_eq!(
+            (found[0].0.as_str(), found[0].1.as_str(), found[0].2.quantity),
+            ("T1-2002-02", "2002-02-01T00:00:00Z", Some(0.0))
+        );
         assert_eq!((found[1].0.as_str(), found[1].2.quantity), ("T1-2002-04", Some(2.5)));
         let narrow = layout.read(&reader(), 3, "T2,1");
         assert!(narrow[0].as_ref().unwrap_err().reason.contains("has 2 columns, and the header has 5"));
-        for (header, expected) in [("series", "no months"), ("series,May", "`May`"), ("s,2002-01,2002-01", "twice")] {
+        for (header, expected) in
+            [("series", "no months"), ("series,May", "`May`"), ("s,2002-01,2002-01", "twice")]
+        {
             let error = Layout::Demand { months: Vec::new() }.header(header).unwrap_err();
             assert!(error.contains(expected), "{error}");
         }

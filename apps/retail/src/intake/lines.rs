@@ -78,9 +78,9 @@ fn skip_line(reader: &mut impl BufRead) -> io::Result<u64> {
     }
 }
 
-/// The cells of a line. With `quotes`, a cell may stand between quotes, in which the delimiter is a character like any other and a
-/// quote is written twice (RFC 4180, without line breaks in cells). A quote within a cell that does not begin with one is a
-/// character like any other, too.
+/// The cells of a line. With `quotes`, a cell may stand between quotes, in which the delimiter is a character like
+/// any other and a quote is written twice (RFC 4180, without line breaks in cells). A quote within a cell that does
+/// not begin with one is a character like any other, too.
 pub(super) fn cells(line: &str, delimiter: char, quotes: bool) -> Result<Vec<String>, &'static str> {
     if !quotes {
         return Ok(line.split(delimiter).map(|cell| cell.trim().to_owned()).collect());

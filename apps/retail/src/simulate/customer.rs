@@ -130,7 +130,8 @@ impl<'s> Customer<'s> {
             basket.push((item, Cause::Taste));
             goes_on = self.random.random::<f64>() < ONE_MORE;
         }
-        let second = calendar.first_second + i64::from(day) * SECONDS_PER_DAY + self.random.random_range(OPEN);
+        let second =
+            calendar.first_second + i64::from(day) * SECONDS_PER_DAY + self.random.random_range(OPEN);
         for (place, (item, cause)) in (0..).zip(basket) {
             let (price_cents, quantity) = self.take(item, day);
             bought.push(Purchase {

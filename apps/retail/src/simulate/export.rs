@@ -8,8 +8,8 @@ use foretell_store::time::format_time;
 
 use super::{Item, Purchase};
 
-/// Writes `purchases.csv` (customer, item, event_time, basket, quantity, price; in the order of time) and `catalogue.csv` (item,
-/// title, brand, category, price, in_stock) into a directory, which is made if need be.
+/// Writes `purchases.csv` (customer, item, event_time, basket, quantity, price; in the order of time) and
+/// `catalogue.csv` (item, title, brand, category, price, in_stock) into a directory, which is made if need be.
 ///
 /// # Errors
 /// What the system says when a file cannot be written.

@@ -57,54 +57,208 @@ const SIZES: [&str; 3] = ["small", "medium", "large"];
 
 /// Every kind. What goes together stands together, so that a shop of few items has chains, too.
 pub(super) const KINDS: [Kind; 42] = [
-    Kind::lasting(0, ("Tents", "Tent"), (90, 420), SUMMER, Some("Sleeping Bags"), ["2 persons", "3 persons", "4 persons"]),
+    Kind::lasting(
+        0,
+        ("Tents", "Tent"),
+        (90, 420),
+        SUMMER,
+        Some("Sleeping Bags"),
+        ["2 persons", "3 persons", "4 persons"],
+    ),
     Kind::lasting(0, ("Sleeping Bags", "Sleeping Bag"), (40, 190), SUMMER, Some("Camping Mats"), SIZES),
     Kind::lasting(0, ("Camping Mats", "Camping Mat"), (15, 90), SUMMER, Some("Camping Stoves"), EARTHS),
-    Kind::lasting(0, ("Camping Stoves", "Camping Stove"), (25, 110), SUMMER, Some("Gas Cartridges"), ["1 flame", "2 flames", "windproof"]),
-    Kind::lasting(0, ("Gas Cartridges", "Gas Cartridge"), (4, 12), SUMMER, None, ["100 g", "230 g", "450 g"]).used_up((20, 45)),
-    Kind::lasting(1, ("Coffee Makers", "Coffee Maker"), (30, 260), GIFTS, Some("Coffee Grinders"), ["4 cups", "8 cups", "12 cups"]),
-    Kind::lasting(1, ("Coffee Grinders", "Coffee Grinder"), (20, 120), GIFTS, Some("Coffee"), ["manual", "electric", "travel"]),
-    Kind::lasting(1, ("Coffee", "Coffee"), (6, 14), ALWAYS, None, ["mild roast", "medium roast", "dark roast"]).used_up((14, 28)),
-    Kind::lasting(1, ("Frying Pans", "Frying Pan"), (18, 90), GIFTS, Some("Kitchen Knives"), ["20 cm", "24 cm", "28 cm"]),
-    Kind::lasting(1, ("Kitchen Knives", "Kitchen Knife"), (12, 140), GIFTS, Some("Knife Sharpeners"), ["for bread", "for vegetables", "for meat"]),
-    Kind::lasting(1, ("Knife Sharpeners", "Knife Sharpener"), (10, 60), ALWAYS, None, ["coarse", "fine", "two stages"]),
-    Kind::lasting(2, ("Raised Beds", "Raised Bed"), (45, 180), SPRING, Some("Potting Soil"), ["60 cm", "90 cm", "120 cm"]),
-    Kind::lasting(2, ("Potting Soil", "Potting Soil"), (5, 14), SPRING, Some("Seeds"), ["10 l", "20 l", "40 l"]).used_up((30, 60)),
-    Kind::lasting(2, ("Seeds", "Seeds"), (2, 5), SPRING, None, ["tomato", "basil", "sunflower"]).used_up((25, 60)),
+    Kind::lasting(
+        0,
+        ("Camping Stoves", "Camping Stove"),
+        (25, 110),
+        SUMMER,
+        Some("Gas Cartridges"),
+        ["1 flame", "2 flames", "windproof"],
+    ),
+    Kind::lasting(0, ("Gas Cartridges", "Gas Cartridge"), (4, 12), SUMMER, None, ["100 g", "230 g", "450 g"])
+        .used_up((20, 45)),
+    Kind::lasting(
+        1,
+        ("Coffee Makers", "Coffee Maker"),
+        (30, 260),
+        GIFTS,
+        Some("Coffee Grinders"),
+        ["4 cups", "8 cups", "12 cups"],
+    ),
+    Kind::lasting(
+        1,
+        ("Coffee Grinders", "Coffee Grinder"),
+        (20, 120),
+        GIFTS,
+        Some("Coffee"),
+        ["manual", "electric", "travel"],
+    ),
+    Kind::lasting(
+        1,
+        ("Coffee", "Coffee"),
+        (6, 14),
+        ALWAYS,
+        None,
+        ["mild roast", "medium roast", "dark roast"],
+    )
+    .used_up((14, 28)),
+    Kind::lasting(
+        1,
+        ("Frying Pans", "Frying Pan"),
+        (18, 90),
+        GIFTS,
+        Some("Kitchen Knives"),
+        ["20 cm", "24 cm", "28 cm"],
+    ),
+    Kind::lasting(
+        1,
+        ("Kitchen Knives", "Kitchen Knife"),
+        (12, 140),
+        GIFTS,
+        Some("Knife Sharpeners"),
+        ["for bread", "for vegetables", "for meat"],
+    ),
+    Kind::lasting(
+        1,
+        ("Knife Sharpeners", "Knife Sharpener"),
+        (10, 60),
+        ALWAYS,
+        None,
+        ["coarse", "fine", "two stages"],
+    ),
+    Kind::lasting(
+        2,
+        ("Raised Beds", "Raised Bed"),
+        (45, 180),
+        SPRING,
+        Some("Potting Soil"),
+        ["60 cm", "90 cm", "120 cm"],
+    ),
+    Kind::lasting(
+        2,
+        ("Potting Soil", "Potting Soil"),
+        (5, 14),
+        SPRING,
+        Some("Seeds"),
+        ["10 l", "20 l", "40 l"],
+    )
+    .used_up((30, 60)),
+    Kind::lasting(2, ("Seeds", "Seeds"), (2, 5), SPRING, None, ["tomato", "basil", "sunflower"])
+        .used_up((25, 60)),
     Kind::lasting(2, ("Garden Tools", "Garden Spade"), (12, 55), SPRING, Some("Garden Gloves"), SIZES),
     Kind::lasting(2, ("Garden Gloves", "Garden Gloves"), (5, 20), SPRING, None, SIZES),
     Kind::lasting(2, ("Garden Chairs", "Garden Chair"), (35, 160), SUMMER, Some("Cushions"), EARTHS),
     Kind::lasting(2, ("Cushions", "Cushion"), (10, 40), SUMMER, None, COLOURS),
-    Kind::lasting(3, ("Printers", "Printer"), (70, 320), AUTUMN, Some("Ink"), ["black", "colour", "with scanner"]),
-    Kind::lasting(3, ("Ink", "Ink Cartridge"), (12, 40), ALWAYS, Some("Paper"), ["black", "colour", "large"]).used_up((35, 70)),
-    Kind::lasting(3, ("Paper", "Paper"), (4, 12), ALWAYS, None, ["250 sheets", "500 sheets", "recycled"]).used_up((35, 80)),
+    Kind::lasting(
+        3,
+        ("Printers", "Printer"),
+        (70, 320),
+        AUTUMN,
+        Some("Ink"),
+        ["black", "colour", "with scanner"],
+    ),
+    Kind::lasting(3, ("Ink", "Ink Cartridge"), (12, 40), ALWAYS, Some("Paper"), ["black", "colour", "large"])
+        .used_up((35, 70)),
+    Kind::lasting(3, ("Paper", "Paper"), (4, 12), ALWAYS, None, ["250 sheets", "500 sheets", "recycled"])
+        .used_up((35, 80)),
     Kind::lasting(3, ("Desk Lamps", "Desk Lamp"), (18, 95), AUTUMN, Some("Desk Chairs"), EARTHS),
     Kind::lasting(3, ("Desk Chairs", "Desk Chair"), (80, 380), AUTUMN, None, EARTHS),
     Kind::lasting(3, ("Notebooks", "Notebook"), (3, 18), AUTUMN, Some("Pens"), ["lined", "squared", "plain"]),
     Kind::lasting(3, ("Pens", "Pen"), (2, 15), AUTUMN, None, COLOURS).used_up((40, 90)),
-    Kind::lasting(4, ("Running Shoes", "Running Shoes"), (60, 190), SPRING, Some("Running Socks"), ["road", "trail", "track"]),
+    Kind::lasting(
+        4,
+        ("Running Shoes", "Running Shoes"),
+        (60, 190),
+        SPRING,
+        Some("Running Socks"),
+        ["road", "trail", "track"],
+    ),
     Kind::lasting(4, ("Running Socks", "Running Socks"), (8, 22), SPRING, Some("Drinking Bottles"), SIZES),
-    Kind::lasting(4, ("Drinking Bottles", "Drinking Bottle"), (9, 35), SUMMER, Some("Energy Gels"), ["0.5 l", "0.75 l", "1 l"]),
-    Kind::lasting(4, ("Energy Gels", "Energy Gel"), (2, 4), SUMMER, None, ["lemon", "berry", "cola"]).used_up((14, 28)),
-    Kind::lasting(5, ("Ski Goggles", "Ski Goggles"), (35, 190), WINTER, Some("Ski Gloves"), ["clear", "mirrored", "for glasses"]),
+    Kind::lasting(
+        4,
+        ("Drinking Bottles", "Drinking Bottle"),
+        (9, 35),
+        SUMMER,
+        Some("Energy Gels"),
+        ["0.5 l", "0.75 l", "1 l"],
+    ),
+    Kind::lasting(4, ("Energy Gels", "Energy Gel"), (2, 4), SUMMER, None, ["lemon", "berry", "cola"])
+        .used_up((14, 28)),
+    Kind::lasting(
+        5,
+        ("Ski Goggles", "Ski Goggles"),
+        (35, 190),
+        WINTER,
+        Some("Ski Gloves"),
+        ["clear", "mirrored", "for glasses"],
+    ),
     Kind::lasting(5, ("Ski Gloves", "Ski Gloves"), (25, 130), WINTER, Some("Base Layers"), SIZES),
     Kind::lasting(5, ("Base Layers", "Base Layer"), (25, 110), WINTER, None, SIZES),
-    Kind::lasting(5, ("Ski Wax", "Ski Wax"), (8, 25), WINTER, None, ["cold", "warm", "all snow"]).used_up((25, 50)),
-    Kind::lasting(6, ("Shampoo", "Shampoo"), (3, 12), ALWAYS, Some("Conditioner"), ["dry hair", "fine hair", "curly hair"]).used_up((30, 60)),
-    Kind::lasting(6, ("Conditioner", "Conditioner"), (3, 13), ALWAYS, None, ["dry hair", "fine hair", "curly hair"]).used_up((35, 70)),
+    Kind::lasting(5, ("Ski Wax", "Ski Wax"), (8, 25), WINTER, None, ["cold", "warm", "all snow"])
+        .used_up((25, 50)),
+    Kind::lasting(
+        6,
+        ("Shampoo", "Shampoo"),
+        (3, 12),
+        ALWAYS,
+        Some("Conditioner"),
+        ["dry hair", "fine hair", "curly hair"],
+    )
+    .used_up((30, 60)),
+    Kind::lasting(
+        6,
+        ("Conditioner", "Conditioner"),
+        (3, 13),
+        ALWAYS,
+        None,
+        ["dry hair", "fine hair", "curly hair"],
+    )
+    .used_up((35, 70)),
     Kind::lasting(6, ("Towels", "Towel"), (8, 35), GIFTS, Some("Bath Mats"), COLOURS),
     Kind::lasting(6, ("Bath Mats", "Bath Mat"), (12, 45), GIFTS, None, COLOURS),
-    Kind::lasting(6, ("Toothbrushes", "Electric Toothbrush"), (25, 150), ALWAYS, Some("Brush Heads"), ["gentle", "deep clean", "travel"]),
-    Kind::lasting(6, ("Brush Heads", "Brush Heads"), (6, 22), ALWAYS, None, ["gentle", "deep clean", "small"]).used_up((60, 90)),
+    Kind::lasting(
+        6,
+        ("Toothbrushes", "Electric Toothbrush"),
+        (25, 150),
+        ALWAYS,
+        Some("Brush Heads"),
+        ["gentle", "deep clean", "travel"],
+    ),
+    Kind::lasting(
+        6,
+        ("Brush Heads", "Brush Heads"),
+        (6, 22),
+        ALWAYS,
+        None,
+        ["gentle", "deep clean", "small"],
+    )
+    .used_up((60, 90)),
     Kind::lasting(7, ("Dog Beds", "Dog Bed"), (25, 120), ALWAYS, Some("Dog Leads"), SIZES),
     Kind::lasting(7, ("Dog Leads", "Dog Lead"), (8, 40), ALWAYS, Some("Dog Food"), COLOURS),
-    Kind::lasting(7, ("Dog Food", "Dog Food"), (9, 45), ALWAYS, None, ["chicken", "lamb", "salmon"]).used_up((14, 30)),
+    Kind::lasting(7, ("Dog Food", "Dog Food"), (9, 45), ALWAYS, None, ["chicken", "lamb", "salmon"])
+        .used_up((14, 30)),
 ];
 
 /// Made-up brands. A third of them is cheap, a third dear.
 pub(super) const BRANDS: [&str; 18] = [
-    "Velkano", "Tarnholt", "Birkeva", "Lumeska", "Ordwin", "Pellamo", "Fernick", "Soltara", "Hazelow", "Grenvik", "Mirabo",
-    "Kestovar", "Dunmara", "Ilvane", "Wexlow", "Quorrin", "Castelune", "Ysander",
+    "Velkano",
+    "Tarnholt",
+    "Birkeva",
+    "Lumeska",
+    "Ordwin",
+    "Pellamo",
+    "Fernick",
+    "Soltara",
+    "Hazelow",
+    "Grenvik",
+    "Mirabo",
+    "Kestovar",
+    "Dunmara",
+    "Ilvane",
+    "Wexlow",
+    "Quorrin",
+    "Castelune",
+    "Ysander",
 ];
 /// Brands in one department.
 pub(super) const BRANDS_OF_DEPARTMENT: usize = 6;
@@ -112,10 +266,10 @@ pub(super) const BRANDS_OF_DEPARTMENT: usize = 6;
 pub(super) const LEVELS: [f64; 3] = [0.7, 1.0, 1.6];
 
 const BEGINNINGS: [&str; 16] = [
-    "Al", "Bel", "Cor", "Dan", "El", "Fen", "Gal", "Hol", "Iv", "Jun", "Kel", "Lor", "Mar", "Nor", "Ol", "Per",
+    "Al", "Bel", "Cor", "Dan", "El", "Fen", "Gal", "Hol", "Iv", "Jun", "Kel", "Lor", "Mar", "Nor", "Ol",
+    "Per",
 ];
-const ENDINGS: [&str; 12] =
-    ["a", "ano", "eo", "era", "ida", "in", "is", "on", "ora", "um", "une", "yx"];
+const ENDINGS: [&str; 12] = ["a", "ano", "eo", "era", "ida", "in", "is", "on", "ora", "um", "une", "yx"];
 
 /// Name of a line: a made-up word, with a number where the words do not suffice. Every number has another name.
 pub(super) fn line_name(number: usize) -> String {
@@ -123,7 +277,8 @@ pub(super) fn line_name(number: usize) -> String {
     let (round, number) = (number / words, number % words);
     // Neighbours differ in both halves; 16 and 12 are not coprime, hence the shift after each common multiple.
     let shift = number / 48;
-    let word = format!("{}{}", BEGINNINGS[number % BEGINNINGS.len()], ENDINGS[(number + shift) % ENDINGS.len()]);
+    let word =
+        format!("{}{}", BEGINNINGS[number % BEGINNINGS.len()], ENDINGS[(number + shift) % ENDINGS.len()]);
     if round == 0 { word } else { format!("{word} {}", round + 1) }
 }
 
@@ -146,10 +301,13 @@ mod tests {
         assert_eq!(categories.len(), KINDS.len(), "a category is named once");
         for kind in &KINDS {
             let Some(then) = kind.then else { continue };
-            let then = KINDS.iter().find(|other| other.category == then).unwrap_or_else(|| panic!("{kind:?}"));
+            let then =
+                KINDS.iter().find(|other| other.category == then).unwrap_or_else(|| panic!("{kind:?}"));
             assert_eq!(then.department, kind.department, "{kind:?}");
         }
-        assert!((0..DEPARTMENTS.len()).all(|department| KINDS.iter().any(|kind| kind.department == department)));
+        assert!(
+            (0..DEPARTMENTS.len()).all(|department| KINDS.iter().any(|kind| kind.department == department))
+        );
     }
 
     #[test]

@@ -26,7 +26,10 @@ fn a_seed_means_the_same_shop_everywhere() {
     let items = fingerprint(entries(&small()).iter().map(|entry| format!("{entry:?}")));
     let bought = small().purchases().unwrap();
     let purchases = fingerprint(bought.iter().map(|purchase| format!("{purchase:?}")));
-    assert_eq!((bought.len(), items, purchases), (12_121, 12_282_817_538_166_757_011, 18_393_974_594_230_195_261));
+    assert_eq!(
+        (bought.len(), items, purchases),
+        (12_121, 12_282_817_538_166_757_011, 18_393_974_594_230_195_261)
+    );
 }
 
 #[test]

@@ -63,6 +63,11 @@
 //! A worker says that it is alive by [`Store::heartbeat`]. One that has not done so for [`LEASE`] is taken for dead as soon as
 //! another one finds nothing else to do. The store knows no processes: whoever can see that a process has ended says so with
 //! [`Store::bury_worker`], and its chunks are free at once.
+//!
+//! [`Store::plan_job`]: crate::open::Store::plan_job
+//! [`Store::plan_fit`]: crate::open::Store::plan_fit
+//! [`Store::heartbeat`]: crate::open::Store::heartbeat
+//! [`Store::bury_worker`]: crate::open::Store::bury_worker
 
 mod chunk;
 mod claim;

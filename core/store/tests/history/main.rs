@@ -331,3 +331,62 @@ async fn specs_that_contradict_themselves_are_refused() {
     let missing = lookup(&shop.store, DOMAIN, &inputs(), &[], &[1], None).await.unwrap_err();
     assert!(matches!(missing.kind, HistoryErrorKind::NoRecord(1)), "{missing:?}");
 }
+
+#[tokio::test]
+async fn lists_of_a_payload_are_input_columns_like_others() {
+    let mut shop = Shop::open(Vec::new()).await;
+    let source = SourceInfo { kind: SourceKind::Live, name: "till".into(), hash: None, mapping: None };
+    let mut appender = Appender::begin(&shop.store, DOMAIN, vec!["customer".into()], source).await.unwrap();
+    let payloads = [
+        r#"{"customer":"a","items":["tea","milk"],"sizes":[1.5]}"#,
+        r#"{"customer":"a","items":[]}"#,
+        r#"{"customer":"a","items":null,"sizes":null}"#,
+        r#"{"customer":"a","items":"tea"}"#,
+        r#"{"customer":"a","items":["tea"],"sizes":["much"]}"#,
+        r#"{"customer":"a","sizes":[2,3]}"#,
+    ];
+    let record = |(time, payload): (usize, &&str)| NewRecord {
+        external_id: None,
+        event_time: time as i64,
+        payload: (*payload).to_owned(),
+        keys: vec![Some("a".into())],
+        labels: Vec::new(),
+    };
+    let outcomes = appender.append(payloads.iter().enumerate().map(record).collect()).await.unwrap();
+    shop.ids.extend(outcomes.iter().map(|outcome| outcome.record_id()));
+
+    let list =
+        |name: &str, item| Field::new(name, DataType::List(Arc::new(Field::new("item", item, false))), true);
+    let inputs: SchemaRef =
+        Arc::new(Schema::new(vec![list("items", DataType::Utf8), list("sizes", DataType::Float64)]));
+    let past = HistorySpec {
+        name: "past".into(),
+        key: "customer".into(),
+        window: 100,
+        delay: 0,
+        fields: Vec::new(),
+    };
+    let online =
+        lookup(&shop.store, DOMAIN, &inputs, std::slice::from_ref(&past), &shop.ids, None).await.unwrap();
+    let kept: Vec<i64> = [0, 1, 2, 5].map(|place| shop.ids[place]).to_vec();
+    assert_eq!(online.ids, kept);
+    let items = online.records.column(0).as_list::<i32>();
+    let lengths: Vec<Option<i32>> =
+        (0..items.len()).map(|row| items.is_valid(row).then(|| items.value_length(row))).collect();
+    assert_eq!(lengths, [Some(2), Some(0), None, None]);
+    assert_eq!(items.value(0).as_string::<i32>().value(1), "milk");
+    let sizes = online.records.column(1).as_list::<i32>();
+    assert_eq!(sizes.value(3).as_primitive::<Float64Type>().values(), &[2.0, 3.0]);
+    let rejects: Vec<_> =
+        online.rejects.iter().map(|reject| (reject.field.as_deref(), reject.reason.as_str())).collect();
+    let expected = [
+        (Some("items"), "expected a list of texts, found `\"tea\"`"),
+        (Some("sizes"), "expected a list of numbers, found `[\"much\"]`"),
+    ];
+    assert_eq!(rejects, expected);
+    // What was set aside is still in the past of what came after.
+    assert_eq!(online.history[0].value_length(3), 5);
+
+    let walked = shop.walk(WalkOptions::new(DOMAIN, inputs, vec![past])).await;
+    assert_eq!(walked, [online]);
+}

@@ -210,12 +210,7 @@ async fn own(product: &Product, plugin: &str) -> Result<(Turn, u64, f64), Failur
     Ok((Turn::of(&finished, answer.seconds), answer.scored, sum))
 }
 
-fn script(
-    python: &Path,
-    database: &Path,
-    model: &Path,
-    grouped: bool,
-) -> Result<(Turn, u64, f64), Failure> {
+fn script(python: &Path, database: &Path, model: &Path, grouped: bool) -> Result<(Turn, u64, f64), Failure> {
     let mut command = Command::new(python);
     command.arg(machine::workspace().join("tests/bench/recommend.py"));
     command.arg("--db").arg(database).arg("--network").arg(model);
@@ -244,14 +239,15 @@ fn one(runtime: &Arc<Runtime>, model: &Path, length: usize) -> Result<f64, Failu
     let directory = machine::plugin_directory(NEXT_ITEM)?;
     let mut verified = Verified::trusting(&directory).map_err(|error| Failure::new(&error))?;
     for (slot, file) in shop::FILES {
-        verified = verified
-            .with_model(slot, &model.join(file), None)
-            .map_err(|error| Failure::new(&error))?;
+        verified =
+            verified.with_model(slot, &model.join(file), None).map_err(|error| Failure::new(&error))?;
     }
-    let plugin = Plugin::load(runtime, verified, &LoadOptions::default()).map_err(|error| Failure::new(&error))?;
+    let plugin =
+        Plugin::load(runtime, verified, &LoadOptions::default()).map_err(|error| Failure::new(&error))?;
     let items: Vec<String> = (1..=length).map(|item| (item * 7).to_string()).collect();
     let record = serde_json::json!({ "event_time": 0, "items": items, "bought": [] });
-    let mut decoder = ReaderBuilder::new(plugin.schema().clone()).build_decoder().map_err(|error| fail(&error))?;
+    let mut decoder =
+        ReaderBuilder::new(plugin.schema().clone()).build_decoder().map_err(|error| fail(&error))?;
     decoder.decode(record.to_string().as_bytes()).map_err(|error| fail(&error))?;
     let records = decoder.flush().map_err(|error| fail(&error))?;
     let records = records.ok_or_else(|| Failure::words("the record became no row"))?;

@@ -6,8 +6,8 @@ use foretell_terminal::{Failure, Output};
 use serde::Deserialize;
 
 use super::databases::{Databases, Town};
-use crate::bench::rounds::{PROCESSOR, SECONDS, Turn, Turns, order};
 use super::{Scripts, times};
+use crate::bench::rounds::{PROCESSOR, SECONDS, Turn, Turns, order};
 use crate::figures::Figures;
 use crate::product::Product;
 use crate::program::{self, Finished, say, words};

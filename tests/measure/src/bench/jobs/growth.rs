@@ -5,8 +5,8 @@
 use foretell_terminal::{Failure, Output, format_count};
 
 use super::databases::{Databases, Town};
-use crate::bench::rounds::{MEMORY, SECONDS, Turn, Turns, WORK, order};
 use super::{cold, megabytes, seconds, times};
+use crate::bench::rounds::{MEMORY, SECONDS, Turn, Turns, WORK, order};
 use crate::bench::verdict;
 use crate::figures::Figures;
 use crate::product::Scored;

@@ -19,8 +19,8 @@ use serde::Deserialize;
 
 use self::alone::{Alone, Stage};
 use super::databases::{Databases, Town};
-use crate::bench::rounds::{Look, MEMORY, PROCESSOR, SECONDS, Turn, Turns, WORK, order};
 use super::{Scripts, megabytes, seconds, times};
+use crate::bench::rounds::{Look, MEMORY, PROCESSOR, SECONDS, Turn, Turns, WORK, order};
 use crate::bench::{Fraud, verdict};
 use crate::figures::Figures;
 use crate::product::{Product, Scored};

@@ -11,12 +11,12 @@ use foretell_store::open::Store;
 use foretell_terminal::Failure;
 use sha2::{Digest, Sha256};
 
-use crate::reproduce::check::Check;
 use super::features::{Computed, compute};
 use super::handbook::{Checks, Handbook, Reference};
 use super::stored::Stored;
 use super::tree;
 use crate::figures::Figures;
+use crate::reproduce::check::Check;
 
 /// Largest difference between two features that still counts as equal. Both sides add amounts of whole cents in other
 /// orders, which moves the last digits of a mean; a different set of transactions moves it by far more.

@@ -5,11 +5,11 @@ use foretell_fraud::card_precision::{CardPrecision, Detected};
 use foretell_insight::classification::Ranking;
 use foretell_terminal::Failure;
 
-use crate::reproduce::check::Check;
 use super::features::Computed;
 use super::handbook::{Days, Golden};
 use super::stored::Stored;
 use crate::figures::Figures;
+use crate::reproduce::check::Check;
 
 /// Positions of the tree's inputs among the plugin's features.
 const AMOUNT: usize = 0;

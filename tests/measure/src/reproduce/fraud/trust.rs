@@ -9,10 +9,10 @@ use foretell_runtime::manifest::Manifest;
 use foretell_terminal::Failure;
 use serde::Deserialize;
 
-use crate::reproduce::check::Check;
 use crate::figures::Figures;
 use crate::product::Product;
 use crate::program::say;
+use crate::reproduce::check::Check;
 
 /// Predictions that are repeated.
 const PREDICTIONS: u64 = 10_000;

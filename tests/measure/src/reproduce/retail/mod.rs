@@ -90,9 +90,12 @@ fn next_items(
     let finished = product.run(APP, words)?.succeeded()?;
     figures.set(format!("retail.{name}.fit_item_knn_s"), finished.seconds);
 
-    let evaluate = |plugin: &str, customers: Option<&Path>| {
+    let evaluate = |plugin: &str, settings: &[&str], customers: Option<&Path>| {
         let mut words: Vec<std::ffi::OsString> =
-            ["evaluate", "--plugin", plugin, "--from", TEST, "--top", "5,10", "--json"].map(Into::into).into();
+            ["evaluate", "--plugin", plugin, "--from", TEST, "--top", "5,10", "--json"]
+                .map(Into::into)
+                .into();
+        words.extend(settings.iter().map(Into::into));
         if let Some(customers) = customers {
             words.extend(["--customers".into(), customers.into()]);
         }
@@ -101,20 +104,34 @@ fn next_items(
     let (mut rows, mut untied) = (Vec::new(), Vec::new());
     let list = product.database().with_file_name("untied.txt");
     let count = if name == "beauty" { untied::write(&directory, &list)? } else { 0 };
-    for (model, plugin) in [("transformer", transformer.as_str()), ("item_knn", ITEM_KNN)] {
+    let models: [(&str, &str, &[&str]); 3] = [
+        ("transformer", transformer.as_str(), &[]),
+        ("item_knn", ITEM_KNN, &[]),
+        // Looks at directions, and so at the order of items that were bought on one day.
+        ("item_knn_directed", ITEM_KNN, &["--set", "directed=1"]),
+    ];
+    for (model, plugin, settings) in models {
         say(&format!("{name}: {model}"));
-        let all = evaluate(plugin, None)?;
+        let all = evaluate(plugin, settings, None)?;
         if let Some(report) = all.recommended {
-            checks.push(Check::equal(format!("{name}: customers asked, {model}"), set.customers, report.rows as u64));
+            checks.push(Check::equal(
+                format!("{name}: customers asked, {model}"),
+                set.customers,
+                report.rows as u64,
+            ));
             rows.push(Row { model, report });
         }
         if model == "item_knn" {
             rows.push(Row { model: "popularity", report: all.popularity });
         }
         if count > 0
-            && let Some(report) = evaluate(plugin, Some(&list))?.recommended
+            && let Some(report) = evaluate(plugin, settings, Some(&list))?.recommended
         {
-            checks.push(Check::equal(format!("{name}: customers that are not tied, {model}"), count, report.rows));
+            checks.push(Check::equal(
+                format!("{name}: customers that are not tied, {model}"),
+                count,
+                report.rows,
+            ));
             untied.push(Row { model, report });
         }
     }
@@ -138,7 +155,8 @@ fn baskets(data: &Path, figures: &mut Figures) -> Result<Vec<Row>, Failure> {
     let cut = "2000-01-06T11:00:00Z";
     let fit = ["fit", "--plugin", ITEM_KNN, "--to", cut, "--hold-out", "0", "--json"];
     product.run(APP, fit)?.succeeded()?;
-    let evaluate = ["evaluate", "--baskets", "--plugin", ITEM_KNN, "--from", cut, "--top", "1,5,10", "--json"];
+    let evaluate =
+        ["evaluate", "--baskets", "--plugin", ITEM_KNN, "--from", cut, "--top", "1,5,10", "--json"];
     let (evaluated, _) = product.ask::<Evaluated, _>(APP, evaluate)?;
     let model = evaluated.recommended.map(|report| Row { model: "item_knn", report });
     let popularity = Row { model: "popularity", report: evaluated.popularity };
@@ -167,12 +185,18 @@ const HEAD: [&str; 8] =
 
 fn draw(output: Output, found: &Found) {
     let Set { name, customers, published, .. } = found.set;
-    output.line(&format!("\n{name}: the last purchase of {} customers, full ranking", format_count(*customers)));
+    output.line(&format!(
+        "\n{name}: the last purchase of {} customers, full ranking",
+        format_count(*customers)
+    ));
     let rows = found.rows.iter().map(|row| own(&format!("foretell, {}", row.model), &row.report));
     output.table(&HEAD, rows.chain(published.iter().map(others)));
     if !found.untied.is_empty() {
         output.line("\nthe same, customers whose last two purchases were surely not made on one day");
-        output.table(&HEAD, found.untied.iter().map(|row| own(&format!("foretell, {}", row.model), &row.report)));
+        output.table(
+            &HEAD,
+            found.untied.iter().map(|row| own(&format!("foretell, {}", row.model), &row.report)),
+        );
     }
 }
 
@@ -191,12 +215,15 @@ fn own(model: &str, report: &RankingReport) -> Vec<String> {
     }
     cells.push(at(10).map(|cutoff| format!("{:.3}", cutoff.coverage)).unwrap_or_default());
     cells.push(at(10).and_then(|cutoff| cutoff.gini).map(|gini| format!("{gini:.3}")).unwrap_or_default());
-    cells.push(at(10).and_then(|cutoff| cutoff.popularity).map(|mean| format!("{mean:.0}")).unwrap_or_default());
+    cells.push(
+        at(10).and_then(|cutoff| cutoff.popularity).map(|mean| format!("{mean:.0}")).unwrap_or_default(),
+    );
     cells
 }
 
 fn others(published: &Published) -> Vec<String> {
-    let figures = published.figures.map(|figure| figure.map(|figure| format!("{figure:.4}")).unwrap_or_default());
+    let figures =
+        published.figures.map(|figure| figure.map(|figure| format!("{figure:.4}")).unwrap_or_default());
     let mut cells = vec![published.model.to_owned()];
     cells.extend(figures);
     cells.resize(HEAD.len(), String::new());
