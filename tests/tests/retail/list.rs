@@ -71,6 +71,7 @@ fn strangers_and_empty_baskets_get_what_is_popular_and_are_told_so() {
     assert_eq!(texts(&empty["items"], "item"), texts(&stranger["items"], "item"));
     let (told, twice) = notes(&["--basket", "1,1, 2"]);
     assert!(told.contains("item 1 is there more than once"), "{told}");
+    assert_eq!(twice["given"], serde_json::json!(["1", "2"]));
     assert_eq!(twice["items"], notes(&["--session", "1,2"]).1["items"]);
     assert!(texts(&twice["items"], "because")[0].starts_with("goes with "), "{twice}");
     let (told, unknown) = notes(&["--session", "1,nothing"]);

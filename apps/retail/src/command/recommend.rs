@@ -24,8 +24,8 @@ const BATCH_QUESTIONS: usize = 50_000;
 #[derive(Serialize)]
 struct Report {
     customer: Option<String>,
-    /// The basket or the session.
-    items: Vec<String>,
+    /// The items of the basket or the session that count.
+    given: Vec<String>,
     asked_at: String,
     #[serde(flatten)]
     list: List,
@@ -71,7 +71,7 @@ pub(super) async fn run(place: &Place, output: Output, command: &Recommend) -> R
     list.check()?;
     let customer = command.customer.clone();
     let seconds = started.elapsed().as_secs_f64();
-    let report = Report { customer, items, asked_at: format_time(at), list, notes, seconds };
+    let report = Report { customer, given: items, asked_at: format_time(at), list, notes, seconds };
     output.show(&report, |output| draw(output, &catalogue, command, &report));
     Ok(exit::DONE)
 }
@@ -136,7 +136,7 @@ async fn check_pins(store: &Store, catalogue: &mut Catalogue, command: &Recommen
 }
 
 fn draw(output: Output, catalogue: &Catalogue, command: &Recommend, report: &Report) {
-    let names: Vec<String> = report.items.iter().map(|item| named(catalogue, item)).collect();
+    let names: Vec<String> = report.given.iter().map(|item| named(catalogue, item)).collect();
     let whom = match (&report.customer, names.is_empty()) {
         (Some(customer), true) => format!("for customer {customer}"),
         (Some(customer), false) => format!("for customer {customer}, with {}", names.join(", ")),
