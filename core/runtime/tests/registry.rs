@@ -450,7 +450,6 @@ fn what_was_not_learned_is_not_installed() {
         ("0.1.0", "pairs"),
         ("0.2.0+fit.2", "pairs"),
         ("0.1.0-rc.1+fit.2", "pairs"),
-        ("0.1.0+fit.2", "network"),
         ("0.1.0+fit.2", "triples"),
         ("0.1.0+fit.1", "pairs"),
     ] {

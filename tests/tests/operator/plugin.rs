@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use foretell_tests::{Finished, Workshop, library, plugin_directory};
+use foretell_tests::{Finished, Workshop, build_directory, library, plugin_directory};
 use serde_json::{Value, json};
 
-use super::{DONE, FAILED, MOODY, foretell, install_moody, moody, steady};
+use super::{DONE, FAILED, MOODY, WRONG_COMMAND_LINE, foretell, install_moody, moody, steady};
 
 /// The installed library.
 fn installed_library(workshop: &Workshop) -> PathBuf {
@@ -67,6 +67,41 @@ fn a_plugin_is_installed_listed_and_removed() {
     let gone = foretell(&workshop, &["plugin", "remove", "moody@1.0.0"]);
     assert_eq!(gone.code, FAILED);
     assert!(gone.told().contains("plugin `moody@1.0.0` is not installed"), "{}", gone.told());
+}
+
+#[test]
+fn other_models_make_a_version_beside_the_plugin() {
+    let workshop = Workshop::default();
+    let directory = build_directory().join("plugins/fraud-feed-forward");
+    let directory = directory.to_str().unwrap();
+    let network =
+        std::fs::read(build_directory().join("plugins/fraud-feed-forward/model/feed_forward.onnx")).unwrap();
+    // Bytes after its end change a network's hash; whether it still opens is not asked here.
+    let other = workshop.write("other.onnx", [network.as_slice(), b"shop"].concat());
+    let slot = |name: &str| format!("{name}={}", other.display());
+    let install = |more: &[&str]| foretell(&workshop, &[&["plugin", "install", directory], more].concat());
+
+    let installed = install(&["--model", &slot("network"), "--build", "shop.1", "--json"]);
+    assert_eq!(installed.code, DONE, "{installed:?}");
+    assert_eq!(installed.json()["version"], "0.1.0+shop.1");
+    let expected = blake3::hash(&std::fs::read(&other).unwrap()).to_hex().to_string();
+    let files = installed.json()["files"].as_array().unwrap().clone();
+    assert!(files.iter().any(|file| file["hash"] == expected.as_str()), "{files:?}");
+    let states: Vec<_> = plugins(&workshop).iter().map(|plugin| plugin["state"].clone()).collect();
+    assert_eq!(states, [json!("trusted")]);
+
+    let unknown = install(&["--model", &slot("weights"), "--build", "shop.2"]);
+    assert_eq!(unknown.code, FAILED);
+    assert!(
+        unknown.told().contains("expected one of the models that the manifest lists: network"),
+        "{}",
+        unknown.told()
+    );
+    let taken =
+        install(&["--model", &format!("network={directory}/model/feed_forward.onnx"), "--build", "shop.1"]);
+    assert_eq!(taken.code, FAILED, "{taken:?}");
+    let unnamed = install(&["--model", &slot("network")]);
+    assert_eq!(unnamed.code, WRONG_COMMAND_LINE, "{unnamed:?}");
 }
 
 #[test]
