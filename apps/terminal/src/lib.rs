@@ -9,6 +9,7 @@
 mod arguments;
 mod document;
 mod failure;
+mod intake;
 pub mod job;
 mod output;
 mod place;
@@ -22,6 +23,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 pub use arguments::{Within, parse_model};
 pub use document::{Json, Time};
 pub use failure::{Failure, exit, run};
+pub use intake::{Intake, Rows};
 pub use output::{Output, format_bytes, format_count, format_percent};
 pub use place::Place;
 pub use progress::Bar;

@@ -1,45 +1,14 @@
 //! `foretell-retail import`
 
-use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use foretell_store::import::{Import as StoreImport, ImportError, ImportErrorKind, ImportReport, Mapping};
 use foretell_store::open::Store;
-use foretell_store::record::{Reject, RejectFilter};
-use foretell_terminal::{Bar, Failure, Output, Place, exit, format_count};
-use serde::Serialize;
+use foretell_terminal::{Bar, Failure, Intake, Output, Place, Rows};
 
 use crate::arguments::{Import, Table};
 use crate::intake::{self, IntakeError, Progress};
 use crate::{DOMAIN, mapping};
-
-/// Rejects that are listed on a terminal.
-const REJECTS_SHOWN_MAX: usize = 10;
-
-#[derive(Serialize)]
-struct Report {
-    file: String,
-    source: i64,
-    rows: u64,
-    stored: u64,
-    already_stored: u64,
-    rejected: u64,
-    seconds: f64,
-    rows_per_second: f64,
-    rejects: Vec<Refused>,
-    /// What a row is called.
-    #[serde(skip)]
-    unit: &'static str,
-}
-
-#[derive(Serialize)]
-struct Refused {
-    file: String,
-    line: Option<i64>,
-    field: Option<String>,
-    reason: String,
-    content: Option<String>,
-}
 
 pub(super) async fn run(place: &Place, output: Output, command: &Import) -> Result<u8, Failure> {
     let (file, rejects) = match command {
@@ -50,19 +19,19 @@ pub(super) async fn run(place: &Place, output: Output, command: &Import) -> Resu
         }
     };
     let store = place.create_or_open().await?;
-    let report = match command {
+    let intake = match command {
         Import::Purchases(table) => purchases(&store, output, table).await?,
         _ => lines(&store, output, command, file).await?,
     };
     if let Some(rejects) = rejects {
-        write_rejects(&store, &report, rejects).await?;
+        intake.write_rejects(&store, rejects).await?;
     }
-    output.show(&report, |output| draw(output, &report));
-    Ok(if report.rejected > 0 { exit::SOME_REJECTED } else { exit::DONE })
+    output.show(&intake, |output| intake.draw(output));
+    Ok(intake.exit_code())
 }
 
 /// A table with a purchase on each row, which the store reads by itself.
-async fn purchases(store: &Store, output: Output, table: &Table) -> Result<Report, Failure> {
+async fn purchases(store: &Store, output: Output, table: &Table) -> Result<Intake, Failure> {
     let mut mapping = mapping::purchase(table.mapping.as_deref()).map_err(|error| Failure::new(&error))?;
     let mut imported = import(store, output, table, mapping.clone()).await;
     // Columns of our own mapping that need not be there are left out where they are not. The user's mapping means
@@ -74,19 +43,14 @@ async fn purchases(store: &Store, output: Output, table: &Table) -> Result<Repor
         imported = import(store, output, table, mapping).await;
     }
     let imported = imported.map_err(|error| Failure::new(&error).hint(error.kind.hint()))?;
-    let seconds = imported.elapsed.as_secs_f64();
-    Ok(Report {
-        file: table.file.display().to_string(),
-        source: imported.source_id,
-        rows: imported.rows,
+    let rows = Rows {
+        read: imported.rows,
         stored: imported.stored,
         already_stored: imported.already_stored,
         rejected: imported.rejected,
-        seconds,
-        rows_per_second: rate(imported.rows, seconds),
-        rejects: imported.rejects.into_iter().map(|reject| refused(&table.file, reject)).collect(),
-        unit: "purchases",
-    })
+    };
+    let (source, elapsed) = (imported.source_id, imported.elapsed);
+    Ok(Intake::new(&table.file, source, "purchases", rows, elapsed, imported.rejects))
 }
 
 async fn import(
@@ -119,7 +83,7 @@ fn unit_of(file: &Path) -> &'static str {
 }
 
 /// Everything else: text, line by line.
-async fn lines(store: &Store, output: Output, command: &Import, file: &Path) -> Result<Report, Failure> {
+async fn lines(store: &Store, output: Output, command: &Import, file: &Path) -> Result<Intake, Failure> {
     let mut bar = None;
     let progress = |progress: Progress| {
         bar.get_or_insert_with(|| Bar::new("importing", "bytes", Some(progress.total), output.is_json()))
@@ -136,79 +100,12 @@ async fn lines(store: &Store, output: Output, command: &Import, file: &Path) -> 
         bar.finish();
     }
     let read = read.map_err(|error| Failure::new(&error).hint(error.kind.hint()))?;
-    let seconds = read.elapsed.as_secs_f64();
-    Ok(Report {
-        file: file.display().to_string(),
-        source: read.source,
-        rows: read.rows,
+    let unit = if matches!(command, Import::Catalogue(_)) { "items" } else { "purchases" };
+    let rows = Rows {
+        read: read.rows,
         stored: read.stored,
         already_stored: read.already_stored,
         rejected: read.rejected,
-        seconds,
-        rows_per_second: rate(read.rows, seconds),
-        rejects: read.rejects.into_iter().map(|reject| refused(file, reject)).collect(),
-        unit: if matches!(command, Import::Catalogue(_)) { "items" } else { "purchases" },
-    })
-}
-
-fn rate(rows: u64, seconds: f64) -> f64 {
-    rows as f64 / seconds.max(f64::MIN_POSITIVE)
-}
-
-fn refused(file: &Path, reject: Reject) -> Refused {
-    let Reject { line, field, reason, content, .. } = reject;
-    Refused { file: file.display().to_string(), line, field, reason, content }
-}
-
-fn draw(output: Output, report: &Report) {
-    output.line(&format!(
-        "{}: {} {} in {:.1} s ({}/s)",
-        report.file,
-        format_count(report.rows),
-        report.unit,
-        report.seconds,
-        format_count(report.rows_per_second as u64)
-    ));
-    output.facts(&[
-        ("stored", format_count(report.stored)),
-        ("already stored", format_count(report.already_stored)),
-        ("rejected", format_count(report.rejected)),
-        ("source", report.source.to_string()),
-    ]);
-    if report.rejected == 0 {
-        return;
-    }
-    output.line("");
-    output.table(
-        &["line#", "field", "reason"],
-        report.rejects.iter().take(REJECTS_SHOWN_MAX).map(|reject| {
-            let line = reject.line.map_or_else(String::new, |line| line.to_string());
-            vec![line, reject.field.clone().unwrap_or_default(), reject.reason.clone()]
-        }),
-    );
-    if report.rejected > REJECTS_SHOWN_MAX as u64 {
-        output.line(&format!("... and {} more", format_count(report.rejected - REJECTS_SHOWN_MAX as u64)));
-    }
-    output.line(&format!(
-        "all are kept in the database: `foretell record rejects --source {}`, or `--rejects FILE`",
-        report.source
-    ));
-}
-
-async fn write_rejects(store: &Store, report: &Report, file: &Path) -> Result<(), Failure> {
-    let rejects = store
-        .rejects(RejectFilter::Source(report.source), u32::MAX)
-        .await
-        .map_err(|error| Failure::new(&error).hint(error.hint()))?;
-    let write = || -> std::io::Result<()> {
-        let mut writer = BufWriter::new(std::fs::File::create(file)?);
-        for reject in rejects {
-            let (line, field, reason, content) = (reject.line, reject.field, reject.reason, reject.content);
-            let refused = Refused { file: report.file.clone(), line, field, reason, content };
-            serde_json::to_writer(&mut writer, &refused)?;
-            writer.write_all(b"\n")?;
-        }
-        writer.flush()
     };
-    write().map_err(|error| Failure::words(format!("can't write `{}`: {error}", file.display())))
+    Ok(Intake::new(file, read.source, unit, rows, read.elapsed, read.rejects))
 }
