@@ -48,7 +48,6 @@ mod newest;
 mod read;
 mod reject;
 mod source;
-mod successor;
 
 pub use append::{AppendError, AppendErrorKind, Appender, BATCH_RECORDS};
 pub use newest::{Newest, NewestRecord};
@@ -56,7 +55,6 @@ pub use read::{Record, RecordFilter};
 pub use reject::{Reject, RejectFilter, RejectReason, RejectedRecord};
 pub(crate) use reject::{RejectOrigin, insert_rejects};
 pub use source::{Source, SourceInfo, SourceKind};
-pub use successor::{Successor, SuccessorFilter, Successors};
 
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;

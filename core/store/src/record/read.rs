@@ -157,27 +157,4 @@ impl Store {
         };
         read.await.while_reading(|| "the order of records".to_owned())
     }
-
-    /// How often each value of a payload field stands in the records of a domain before a time, or in all: the most frequent first,
-    /// then by value. Records without the field do not count.
-    ///
-    /// All values are held in memory, so this is for a field with as many values as a catalogue has items.
-    pub async fn field_counts(
-        &self,
-        domain: &str,
-        field: &str,
-        to: Option<Micros>,
-    ) -> Result<Vec<(String, u64)>, ReadError> {
-        sqlx::query_as(
-            "SELECT CAST(payload ->> ?2 AS TEXT) AS value, count(*) AS records FROM record
-             WHERE domain = ?1 AND event_time <= ?3 AND payload ->> ?2 IS NOT NULL
-             GROUP BY value ORDER BY records DESC, value",
-        )
-        .bind(domain)
-        .bind(field)
-        .bind(to.map_or(Micros::MAX, |to| to.saturating_sub(1)))
-        .fetch_all(self.readers())
-        .await
-        .while_reading(|| format!("the values of field `{field}` in domain `{domain}`"))
-    }
 }

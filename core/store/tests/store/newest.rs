@@ -1,9 +1,9 @@
-//! What came after each record, the newest of each key value, and how often values occur.
+//! The newest record of each key value, and the order of records in time.
 
 use std::collections::BTreeMap;
 
 use foretell_store::members::Members;
-use foretell_store::record::{Appender, NewRecord, NewestRecord, Outcome, Successor, SuccessorFilter};
+use foretell_store::record::{Appender, NewRecord, NewestRecord, Outcome};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use sqlx::{AssertSqlSafe, Row};
@@ -64,20 +64,6 @@ async fn stored(events: &[Event]) -> (Shop, Vec<i64>) {
     (shop, ids)
 }
 
-fn filter(from: Option<i64>, to: Option<i64>) -> SuccessorFilter {
-    SuccessorFilter { domain: "shop".into(), key: "who".into(), field: "item".into(), from, to }
-}
-
-async fn successors(shop: &Shop, filter: &SuccessorFilter) -> Vec<Successor> {
-    let mut all = Vec::new();
-    let mut successors = shop.store.successors(filter).await.unwrap();
-    while let Some(page) = successors.next().await.unwrap() {
-        all.extend(page);
-    }
-    assert_eq!(successors.next().await.unwrap(), None, "it stays at its end");
-    all
-}
-
 async fn newest(shop: &Shop) -> Vec<NewestRecord> {
     let mut all = Vec::new();
     let mut newest = shop.store.newest("shop", "who").await.unwrap();
@@ -88,40 +74,16 @@ async fn newest(shop: &Shop) -> Vec<NewestRecord> {
 }
 
 #[test]
-fn successors_newest_and_counts_are_those_of_a_plain_reading() {
+fn newest_records_and_the_order_of_time_are_those_of_a_plain_reading() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let bounds = (prop::option::of(0..12_i64), prop::option::of(0..12_i64));
     let mut runner = TestRunner::new(Config { cases: 60, ..Config::default() });
-    let world = (prop::collection::vec(event(), 0..30), bounds);
-    let outcome = runner.run(&world, |(events, (from, to))| {
+    let world = prop::collection::vec(event(), 0..30);
+    let outcome = runner.run(&world, |events| {
         runtime.block_on(async {
             let (shop, ids) = stored(&events).await;
             let mut order: Vec<usize> =
                 (0..events.len()).filter(|place| !events[*place].is_elsewhere).collect();
             order.sort_by_key(|place| (events[*place].time, ids[*place]));
-            let within = |place: &&usize| {
-                let time = events[**place].time;
-                from.is_none_or(|from| from <= time) && to.is_none_or(|to| time < to)
-            };
-            let after = |place: &usize| {
-                let position = order.iter().position(|other| other == place)?;
-                let who = events[*place].who?;
-                let later = order[position + 1..].iter().copied();
-                let next = later
-                    .into_iter()
-                    .find(|next| events[*next].who == Some(who) && events[*next].item.is_some())?;
-                let value = events[next].item?.to_string();
-                Some(Successor {
-                    record_id: ids[*place],
-                    event_time: events[*place].time,
-                    next_id: ids[next],
-                    next_time: events[next].time,
-                    value,
-                })
-            };
-            let expected: Vec<_> = order.iter().filter(within).filter_map(after).collect();
-            prop_assert_eq!(successors(&shop, &filter(from, to)).await, expected);
-
             let mut last: BTreeMap<&str, usize> = BTreeMap::new();
             for place in &order {
                 events[*place].who.map(|who| last.insert(who, *place));
@@ -133,15 +95,6 @@ fn successors_newest_and_counts_are_those_of_a_plain_reading() {
                 payload: payload(&events[place]),
             });
             prop_assert_eq!(newest(&shop).await, expected.collect::<Vec<_>>());
-
-            let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-            let before = order.iter().filter(|place| to.is_none_or(|to| events[**place].time < to));
-            for item in before.filter_map(|place| events[*place].item) {
-                *counts.entry(item.to_string()).or_default() += 1;
-            }
-            let mut expected: Vec<_> = counts.into_iter().collect();
-            expected.sort_by_key(|(value, count)| (std::cmp::Reverse(*count), value.clone()));
-            prop_assert_eq!(shop.store.field_counts("shop", "item", to).await.unwrap(), expected);
 
             let members: Members = ids.iter().copied().filter(|id| id % 3 > 0).collect();
             let mut expected: Vec<usize> = (0..events.len()).filter(|place| ids[*place] % 3 > 0).collect();
@@ -169,12 +122,6 @@ async fn pages_follow_each_other_without_gaps() {
         labels: Vec::new(),
     };
     appender.append((0..RECORDS).map(record).collect()).await.unwrap();
-    let all = successors(&shop, &filter(None, None)).await;
-    assert_eq!(all.len() as i64, RECORDS - 5_000, "the last of each has no successor");
-    assert!(
-        all.iter()
-            .all(|one| one.next_id == one.record_id + 5_000 && one.value == (one.next_id - 1).to_string())
-    );
     let newest = newest(&shop).await;
     assert_eq!(newest.len(), 5_000);
     assert!(newest.iter().all(|one| one.record_id > RECORDS - 5_000), "{newest:?}");
@@ -185,11 +132,6 @@ async fn pages_follow_each_other_without_gaps() {
 async fn the_readers_of_keys_use_an_index() {
     let shop = Shop::new().await;
     let queries = [
-        "SELECT later.record_id FROM entity CROSS JOIN record_key AS later ON later.entity_id = entity.id
-         CROSS JOIN record AS next ON next.id = later.record_id
-         WHERE entity.domain = 'a' AND entity.name = 'b' AND entity.value = 'c'
-             AND (later.event_time, later.record_id) > (5, 6) AND next.payload ->> 'item' IS NOT NULL
-         ORDER BY later.event_time, later.record_id LIMIT 1",
         "SELECT value, (SELECT record_id FROM record_key WHERE entity_id = entity.id
                         ORDER BY event_time DESC, record_id DESC LIMIT 1)
          FROM entity WHERE domain = 'a' AND name = 'b' AND value >= 'c' AND (value > 'c' OR 0) ORDER BY value LIMIT 5",
