@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::counts::{Item, Learned, PAST_MAX, Pair, UNIT};
 use crate::settings::Settings;
@@ -22,24 +22,41 @@ pub struct Neighbour {
 }
 
 /// The neighbours of each item under some settings. Items are numbers, in the order of [`Learned::items`].
+///
+/// An item's neighbours are found when they are first asked for: one question asks for a few items, and a command that answers one
+/// should not pay for the catalogue.
 #[derive(Debug)]
 pub struct Neighbours {
     settings: Settings,
     items: Vec<Item>,
     positions: HashMap<Arc<str>, u32>,
-    /// Neighbours of an item, by item: a range of `neighbours`.
-    rows: Vec<usize>,
-    neighbours: Vec<Neighbour>,
+    /// Neighbours of an item, by item.
+    rows: Vec<OnceLock<Box<[Neighbour]>>>,
+    /// By earlier item, then by later.
+    pairs: Vec<Pair>,
+    /// Where the pairs are whose later item is the one asked for: ranges, by item, of `by_later`.
+    before: Vec<Range<usize>>,
+    /// Places in `pairs`, by earlier item within each range.
+    by_later: Vec<u32>,
+    /// What its popularity takes from an item of the history, and from a candidate, by item.
+    of_history: Vec<f64>,
+    of_candidate: Vec<f64>,
     popular: Vec<u32>,
     /// Weight of an item in the sequence by its age; the older ones weigh nothing.
     weights: Vec<f32>,
 }
 
 impl Neighbours {
-    /// Computes similarities as [`Settings`] says.
+    /// Similarities as [`Settings`] says.
     pub fn new(learned: Learned, settings: Settings) -> Self {
-        let (rows, neighbours) = similarities(&learned, &settings);
-        let Learned { items, .. } = learned;
+        let Learned { items, pairs } = learned;
+        let (before, by_later) = transpose(&pairs, items.len());
+        let rows = std::iter::repeat_with(OnceLock::new).take(items.len()).collect();
+        let factors = |exponent: f64| -> Vec<f64> {
+            items.iter().map(|item| (item.purchases.max(1) as f64).powf(-exponent)).collect()
+        };
+        let (of_history, of_candidate) =
+            (factors(settings.history_exponent), factors(settings.candidate_exponent));
         let mut popular: Vec<u32> = (0..items.len() as u32).collect();
         popular.sort_by_key(|&item| {
             let item = &items[item as usize];
@@ -48,7 +65,19 @@ impl Neighbours {
         let ages = (0..PAST_MAX as i32).map(|age| settings.decay.powi(age));
         let weights = ages.take_while(|&weight| weight >= WEIGHT_MIN).map(|weight| weight as f32).collect();
         let positions = items.iter().zip(0..).map(|(item, position)| (item.id.clone(), position)).collect();
-        Self { settings, items, positions, rows, neighbours, popular, weights }
+        Self {
+            settings,
+            items,
+            positions,
+            rows,
+            pairs,
+            before,
+            by_later,
+            of_history,
+            of_candidate,
+            popular,
+            weights,
+        }
     }
 
     /// Number of items that are known.
@@ -78,7 +107,7 @@ impl Neighbours {
 
     /// The neighbours of an item, by item.
     pub fn of(&self, item: u32) -> &[Neighbour] {
-        &self.neighbours[self.rows[item as usize]..self.rows[item as usize + 1]]
+        self.rows[item as usize].get_or_init(|| self.find_neighbours(item).into())
     }
 
     /// How similar `candidate` is to `item`; 0 if it is no neighbour.
@@ -101,26 +130,16 @@ impl Neighbours {
     }
 }
 
-/// The rows of all items, one after the other, each by item.
-fn similarities(learned: &Learned, settings: &Settings) -> (Vec<usize>, Vec<Neighbour>) {
-    let (items, pairs) = (&learned.items, &learned.pairs);
-    let factors = |exponent: f64| -> Vec<f64> {
-        items.iter().map(|item| (item.purchases.max(1) as f64).powf(-exponent)).collect()
-    };
-    let (of_history, of_candidate) =
-        (factors(settings.history_exponent), factors(settings.candidate_exponent));
-    let (forth, back) = (1.0 + settings.directed, 1.0 - settings.directed);
-    let (before, by_later) = transpose(pairs, items.len());
-
-    let mut rows = Vec::with_capacity(items.len() + 1);
-    let mut neighbours = Vec::new();
-    rows.push(0);
-    let mut rest = pairs.as_slice();
-    for item in 0..items.len() as u32 {
-        let (mut after, others) = rest.split_at(rest.partition_point(|pair| pair.earlier == item));
-        rest = others;
-        let mut before = &by_later[before[item as usize].clone()];
-        let start = neighbours.len();
+impl Neighbours {
+    /// The neighbours of an item, by item: a walk through the pairs in which it is the earlier and those in which it is the later item.
+    fn find_neighbours(&self, item: u32) -> Vec<Neighbour> {
+        let Self { settings, pairs, .. } = self;
+        let (forth, back) = (1.0 + settings.directed, 1.0 - settings.directed);
+        let start = pairs.partition_point(|pair| pair.earlier < item);
+        let end = start + pairs[start..].partition_point(|pair| pair.earlier == item);
+        let mut after = &pairs[start..end];
+        let mut before = &self.by_later[self.before[item as usize].clone()];
+        let mut neighbours = Vec::with_capacity(after.len() + before.len());
         loop {
             let (next_after, next_before) =
                 (after.first(), before.first().map(|&place| &pairs[place as usize]));
@@ -145,16 +164,16 @@ fn similarities(learned: &Learned, settings: &Settings) -> (Vec<usize>, Vec<Neig
             }
             let shrunk = together / (together + settings.shrink);
             let close = nearness / UNIT as f64 + settings.together * together;
-            let similarity = shrunk * close * of_history[item as usize] * of_candidate[other as usize];
+            let similarity =
+                shrunk * close * self.of_history[item as usize] * self.of_candidate[other as usize];
             let similarity = similarity as f32;
             if similarity > 0.0 {
                 neighbours.push(Neighbour { item: other, similarity });
             }
         }
-        keep_best(&mut neighbours, start, settings.neighbours);
-        rows.push(neighbours.len());
+        keep_best(&mut neighbours, settings.neighbours);
+        neighbours
     }
-    (rows, neighbours)
 }
 
 /// Where the pairs are whose later item is the one asked for: ranges, by item, of places in `pairs`, by earlier item.
@@ -177,15 +196,14 @@ fn transpose(pairs: &[Pair], items: usize) -> (Vec<Range<usize>>, Vec<u32>) {
     (starts.into_iter().zip(ends).map(|(start, end)| start..end).collect(), places)
 }
 
-/// Leaves the `count` most similar of the neighbours from `start` on, by item.
-fn keep_best(neighbours: &mut Vec<Neighbour>, start: usize, count: usize) {
-    let row = &mut neighbours[start..];
-    if count == 0 || row.len() <= count {
+/// Leaves the `count` most similar of the neighbours, by item.
+fn keep_best(neighbours: &mut Vec<Neighbour>, count: usize) {
+    if count == 0 || neighbours.len() <= count {
         return;
     }
-    row.select_nth_unstable_by(count - 1, |a, b| {
+    neighbours.select_nth_unstable_by(count - 1, |a, b| {
         b.similarity.total_cmp(&a.similarity).then(a.item.cmp(&b.item))
     });
-    row[..count].sort_unstable_by_key(|neighbour| neighbour.item);
-    neighbours.truncate(start + count);
+    neighbours.truncate(count);
+    neighbours.sort_unstable_by_key(|neighbour| neighbour.item);
 }
