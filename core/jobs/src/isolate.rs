@@ -61,9 +61,7 @@ fn halve(plugin: &Plugin, records: &RecordBatch, answers: &mut [Option<Answer>])
             Ok(())
         }
         Err(error) => match error.kind {
-            PredictErrorKind::Cancelled | PredictErrorKind::Schema { .. } | PredictErrorKind::Rows { .. } => {
-                Err(error)
-            }
+            PredictErrorKind::Cancelled | PredictErrorKind::Misfit(_) => Err(error),
             PredictErrorKind::Call(_) | PredictErrorKind::Answer(_) if answers.len() == 1 => {
                 answers[0] = Some(Answer::Refused { field: None, reason: error.kind.to_string() });
                 Ok(())

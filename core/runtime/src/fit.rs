@@ -80,21 +80,8 @@ pub enum FitErrorKind {
     #[error("it said that it had begun to learn, and returned null")]
     Nothing,
     /// The batch is not what the manifest asks for.
-    #[error("the records have the columns [{found}]; expected [{expected}]")]
-    Schema {
-        /// Columns of the manifest.
-        expected: String,
-        /// Columns of the batch.
-        found: String,
-    },
-    /// More rows than the manifest allows in a call.
-    #[error("{found} records in one call; its manifest allows {allowed}")]
-    Rows {
-        /// `rows_max` of the manifest.
-        allowed: usize,
-        /// Rows of the batch.
-        found: usize,
-    },
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
     /// The plugin could not learn from a batch.
     #[error("it did not learn: {0}")]
     Learn(#[source] CallError),
@@ -129,15 +116,6 @@ pub enum FitErrorKind {
         /// How many bytes it said there were.
         length: usize,
     },
-}
-
-impl From<Misfit> for FitErrorKind {
-    fn from(misfit: Misfit) -> Self {
-        match misfit {
-            Misfit::Schema { expected, found } => Self::Schema { expected, found },
-            Misfit::Rows { allowed, found } => Self::Rows { allowed, found },
-        }
-    }
 }
 
 /// How learning begins.

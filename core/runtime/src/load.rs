@@ -137,11 +137,24 @@ pub(crate) struct Loaded {
 }
 
 /// Why a batch can't be given to a plugin.
-pub(crate) enum Misfit {
-    /// It has other columns.
-    Schema { expected: String, found: String },
-    /// It has too many rows.
-    Rows { allowed: usize, found: usize },
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Misfit {
+    /// It is not what the manifest asks for.
+    #[error("the records have the columns [{found}]; expected [{expected}]")]
+    Schema {
+        /// Columns of the manifest.
+        expected: String,
+        /// Columns of the batch.
+        found: String,
+    },
+    /// More rows than the manifest allows in a call.
+    #[error("{found} records in one call; its manifest allows {allowed}")]
+    Rows {
+        /// `rows_max` of the manifest.
+        allowed: usize,
+        /// Rows of the batch.
+        found: usize,
+    },
 }
 
 impl Loaded {

@@ -14,8 +14,8 @@ use thiserror::Error;
 
 pub use crate::exchange::UnsupportedColumn;
 use crate::exchange::{BadAnswer, take};
-pub use crate::load::{CallError, LoadError, LoadErrorKind, LoadOptions};
-use crate::load::{Loaded, Misfit};
+use crate::load::Loaded;
+pub use crate::load::{CallError, LoadError, LoadErrorKind, LoadOptions, Misfit};
 use crate::manifest::{Concurrency, Manifest, Task};
 use crate::onnx::Runtime;
 use crate::trust::Verified;
@@ -35,21 +35,8 @@ pub struct PredictError {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum PredictErrorKind {
     /// The batch is not what the manifest asks for.
-    #[error("the records have the columns [{found}]; expected [{expected}]")]
-    Schema {
-        /// Columns of the manifest.
-        expected: String,
-        /// Columns of the batch.
-        found: String,
-    },
-    /// More rows than the manifest allows in a call.
-    #[error("{found} records in one call; its manifest allows {allowed}")]
-    Rows {
-        /// `rows_max` of the manifest.
-        allowed: usize,
-        /// Rows of the batch.
-        found: usize,
-    },
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
     /// The plugin stopped because it was asked to.
     #[error("cancelled")]
     Cancelled,
@@ -59,15 +46,6 @@ pub enum PredictErrorKind {
     /// The plugin answered with something else than predictions.
     #[error("{0}")]
     Answer(String),
-}
-
-impl From<Misfit> for PredictErrorKind {
-    fn from(misfit: Misfit) -> Self {
-        match misfit {
-            Misfit::Schema { expected, found } => Self::Schema { expected, found },
-            Misfit::Rows { allowed, found } => Self::Rows { allowed, found },
-        }
-    }
 }
 
 impl From<BadAnswer> for PredictErrorKind {
