@@ -1,13 +1,7 @@
 //! `foretell plugin`
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use foretell_runtime::onnx::MODEL_BYTES_MAX;
 use foretell_runtime::registry::{Existing, Installed, Registry};
-use foretell_runtime::trust::Verified;
 use foretell_terminal::{Failure, Output, Place, exit};
-use semver::{BuildMetadata, Version};
 use serde::Serialize;
 
 use super::inspect;
@@ -21,10 +15,13 @@ pub(super) fn run(place: &Place, output: Output, command: &Plugin) -> Result<u8,
         Plugin::Inspect { plugin } => inspect::run(&registry, output, plugin),
         Plugin::Install { directory, replace, models, build } => {
             let installed = match build {
-                Some(build) => with_models(&registry, directory, models, build)?,
-                None => plain(&registry, directory, *replace)?,
+                Some(build) => registry.install_with_models(directory, build, models),
+                None => {
+                    let existing = if *replace { Existing::Replace } else { Existing::Keep };
+                    registry.install(directory, existing)
+                }
             };
-            report(&registry, output, &installed)
+            report(&registry, output, &installed.map_err(|error| Failure::new(&error))?)
         }
         Plugin::Remove { plugin } => remove(&registry, output, plugin),
     }
@@ -75,32 +72,6 @@ struct Installation {
     version: String,
     directory: String,
     files: Vec<HashedFile>,
-}
-
-fn plain(registry: &Registry, directory: &Path, replace: bool) -> Result<Installed, Failure> {
-    let existing = if replace { Existing::Replace } else { Existing::Keep };
-    registry.install(directory, existing).map_err(|error| Failure::new(&error))
-}
-
-/// Installs the plugin of a directory with other models, as a version of its own.
-fn with_models(
-    registry: &Registry,
-    directory: &Path,
-    models: &[(String, PathBuf)],
-    build: &BuildMetadata,
-) -> Result<Installed, Failure> {
-    let base = Verified::trusting(directory).map_err(|error| Failure::new(&error))?;
-    let content = |(slot, file): &(String, PathBuf)| {
-        let cannot = |words: String| Failure::words(format!("can't read `{}`: {words}", file.display()));
-        let bytes = fs::metadata(file).map_err(|error| cannot(error.to_string()))?.len();
-        if bytes > MODEL_BYTES_MAX {
-            return Err(cannot(format!("it has {bytes} bytes, and a model at most {MODEL_BYTES_MAX}")));
-        }
-        Ok((slot.clone(), fs::read(file).map_err(|error| cannot(error.to_string()))?))
-    };
-    let models = models.iter().map(content).collect::<Result<Vec<_>, Failure>>()?;
-    let version = Version { build: build.clone(), ..base.manifest().plugin.version.clone() };
-    registry.install_fitted(&base, &version, &models).map_err(|error| Failure::new(&error))
 }
 
 fn report(registry: &Registry, output: Output, installed: &Installed) -> Result<u8, Failure> {

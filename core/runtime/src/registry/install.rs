@@ -14,7 +14,8 @@ use crate::{
     files::{self, FileError},
     hash::Hash,
     manifest::{MANIFEST_FILE, Manifest, ManifestError},
-    trust::{Pin, Pins, PinsError, TrustErrorKind, Verified},
+    onnx::MODEL_BYTES_MAX,
+    trust::{Pin, Pins, PinsError, TrustError, TrustErrorKind, Verified},
 };
 
 /// Beginnings of the names of files for people that are installed too, beside the manifest and the models.
@@ -102,6 +103,9 @@ pub enum InstallErrorKind {
         /// Hash of the new one.
         offered: Hash,
     },
+    /// What is offered is no plugin with the models of its manifest.
+    #[error("{0}")]
+    Offered(Box<TrustError>),
     /// The copies can't be read back.
     #[error("{0}")]
     Copies(TrustErrorKind),
@@ -171,6 +175,26 @@ impl Registry {
         };
         install()
             .map_err(|kind| InstallError { directory: base.directory().to_owned(), kind: Box::new(kind) })
+    }
+
+    /// Installs the plugin of a directory with other files in the place of some models, as a version of its own: `build` follows the
+    /// plugin's version after a `+`. For weights that were trained outside, as [`install_fitted`](Self::install_fitted) is for
+    /// what was learned here.
+    pub fn install_with_models(
+        &self,
+        directory: &Path,
+        build: &BuildMetadata,
+        models: &[(String, PathBuf)],
+    ) -> Result<Installed, InstallError> {
+        let error = |kind| InstallError { directory: directory.to_owned(), kind: Box::new(kind) };
+        let base = Verified::trusting(directory)
+            .map_err(|cause| error(InstallErrorKind::Offered(Box::new(cause))))?;
+        let content =
+            |(name, path): &(String, PathBuf)| Ok((name.clone(), files::read(path, MODEL_BYTES_MAX)?));
+        let models = models.iter().map(content).collect::<Result<Vec<_>, FileError>>();
+        let models = models.map_err(|cause| error(cause.into()))?;
+        let version = Version { build: build.clone(), ..base.manifest().plugin.version.clone() };
+        self.install_fitted(&base, &version, &models)
     }
 
     fn install_locked(&self, directory: &Path, existing: Existing) -> Result<Installed, InstallErrorKind> {
