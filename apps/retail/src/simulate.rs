@@ -86,7 +86,7 @@ pub struct Simulation {
 }
 
 impl Default for Simulation {
-    /// 2,000 customers, 600 items and the year 2025: about 30,000 purchases.
+    /// 2,000 customers, 600 items and the year 2025: about 84,000 purchases.
     fn default() -> Simulation {
         let start = NaiveDate::from_ymd_opt(2025, 1, 1).expect("a date of the calendar");
         Simulation { seed: 0, crowd: 0, customers: 2_000, items: 600, days: 365, start }

@@ -5,11 +5,37 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use foretell_store::import::{Import, ImportError, ImportReport, Mapping};
 use foretell_store::open::Store;
 use foretell_store::record::{Reject, RejectFilter};
 use serde::Serialize;
 
-use crate::{Failure, Output, exit, format_count};
+use crate::{Bar, Failure, Output, exit, format_count};
+
+/// Reads a table into the store, with a bar.
+pub async fn import(
+    store: &Store,
+    domain: &str,
+    mapping: Mapping,
+    file: &Path,
+    output: Output,
+) -> Result<ImportReport, ImportError> {
+    let unit = match file.extension() {
+        Some(ending) if ending.eq_ignore_ascii_case("parquet") => "rows",
+        _ => "bytes",
+    };
+    let mut bar = None;
+    let imported = Import::new(store, domain, mapping)
+        .run(file, |progress| {
+            bar.get_or_insert_with(|| Bar::new("importing", unit, Some(progress.total), output.is_json()))
+                .set(progress.done);
+        })
+        .await;
+    if let Some(bar) = bar {
+        bar.finish();
+    }
+    imported
+}
 
 /// Rejects that are listed on a terminal.
 const REJECTS_SHOWN_MAX: usize = 10;
@@ -95,6 +121,17 @@ impl Intake {
             unit,
             file,
         }
+    }
+
+    /// What came of a table that the store read by itself.
+    pub fn of_table(file: &Path, unit: &'static str, imported: ImportReport) -> Self {
+        let rows = Rows {
+            read: imported.rows,
+            stored: imported.stored,
+            already_stored: imported.already_stored,
+            rejected: imported.rejected,
+        };
+        Self::new(file, imported.source_id, unit, rows, imported.elapsed, imported.rejects)
     }
 
     /// The exit code for it.

@@ -23,7 +23,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 pub use arguments::{Within, parse_model};
 pub use document::{Json, Time};
 pub use failure::{Failure, exit, run};
-pub use intake::{Intake, Rows};
+pub use intake::{Intake, Rows, import};
 pub use output::{Output, format_bytes, format_count, format_percent};
 pub use place::Place;
 pub use progress::Bar;

@@ -1,9 +1,6 @@
 //! `foretell-fraud import`
 
-use std::path::Path;
-
-use foretell_store::import::Import;
-use foretell_terminal::{Bar, Failure, Intake, Output, Place, Rows};
+use foretell_terminal::{Failure, Intake, Output, Place, import};
 use serde::Serialize;
 
 use crate::DOMAIN;
@@ -22,35 +19,14 @@ pub(super) async fn run(place: &Place, output: Output, command: &arguments::Impo
         Failure::new(&error).hint(Some("our own mappings are transaction, labelled and handbook"))
     })?;
     let store = place.create_or_open().await?;
-    let mut bar = None;
-    let imported = Import::new(&store, DOMAIN, mapping)
-        .run(&command.file, |progress| {
-            let unit = if is_text(&command.file) { "bytes" } else { "rows" };
-            let bar = bar
-                .get_or_insert_with(|| Bar::new("importing", unit, Some(progress.total), output.is_json()));
-            bar.set(progress.done);
-        })
-        .await;
-    if let Some(bar) = bar {
-        bar.finish();
-    }
+    let imported = import(&store, DOMAIN, mapping, &command.file, output).await;
     let imported = imported.map_err(|error| Failure::new(&error).hint(error.kind.hint()))?;
-    let rows = Rows {
-        read: imported.rows,
-        stored: imported.stored,
-        already_stored: imported.already_stored,
-        rejected: imported.rejected,
-    };
-    let (source, elapsed) = (imported.source_id, imported.elapsed);
-    let intake = Intake::new(&command.file, source, "rows", rows, elapsed, imported.rejects);
+    let labels_added = imported.labels_added;
+    let intake = Intake::of_table(&command.file, "rows", imported);
     if let Some(file) = &command.rejects {
         intake.write_rejects(&store, file).await?;
     }
-    let report = Report { intake, labels_added: imported.labels_added };
+    let report = Report { intake, labels_added };
     output.show(&report, |output| report.intake.draw(output));
     Ok(report.intake.exit_code())
-}
-
-fn is_text(file: &Path) -> bool {
-    file.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("parquet"))
 }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use foretell_store::import::{Import as StoreImport, ImportError, ImportErrorKind, ImportReport, Mapping};
+use foretell_store::import::{ImportError, ImportErrorKind};
 use foretell_store::open::Store;
-use foretell_terminal::{Bar, Failure, Intake, Output, Place, Rows};
+use foretell_terminal::{Bar, Failure, Intake, Output, Place, Rows, import};
 
 use crate::arguments::{Import, Table};
 use crate::intake::{self, IntakeError, Progress};
@@ -33,53 +33,17 @@ pub(super) async fn run(place: &Place, output: Output, command: &Import) -> Resu
 /// A table with a purchase on each row, which the store reads by itself.
 async fn purchases(store: &Store, output: Output, table: &Table) -> Result<Intake, Failure> {
     let mut mapping = mapping::purchase(table.mapping.as_deref()).map_err(|error| Failure::new(&error))?;
-    let mut imported = import(store, output, table, mapping.clone()).await;
+    let mut imported = import(store, DOMAIN, mapping.clone(), &table.file, output).await;
     // Columns of our own mapping that need not be there are left out where they are not. The user's mapping means
     // what it says.
     if table.mapping.is_none()
         && let Err(ImportError { kind: ImportErrorKind::MissingColumns { missing, .. }, .. }) = &imported
     {
         mapping.fields.retain(|field| field.required || !missing.iter().any(|name| name == field.column()));
-        imported = import(store, output, table, mapping).await;
+        imported = import(store, DOMAIN, mapping, &table.file, output).await;
     }
     let imported = imported.map_err(|error| Failure::new(&error).hint(error.kind.hint()))?;
-    let rows = Rows {
-        read: imported.rows,
-        stored: imported.stored,
-        already_stored: imported.already_stored,
-        rejected: imported.rejected,
-    };
-    let (source, elapsed) = (imported.source_id, imported.elapsed);
-    Ok(Intake::new(&table.file, source, "purchases", rows, elapsed, imported.rejects))
-}
-
-async fn import(
-    store: &Store,
-    output: Output,
-    table: &Table,
-    mapping: Mapping,
-) -> Result<ImportReport, ImportError> {
-    let mut bar = None;
-    let imported = StoreImport::new(store, DOMAIN, mapping)
-        .run(&table.file, |progress| {
-            let bar = bar.get_or_insert_with(|| {
-                Bar::new("importing", unit_of(&table.file), Some(progress.total), output.is_json())
-            });
-            bar.set(progress.done);
-        })
-        .await;
-    if let Some(bar) = bar {
-        bar.finish();
-    }
-    imported
-}
-
-/// What progress in a file is counted in.
-fn unit_of(file: &Path) -> &'static str {
-    match file.extension() {
-        Some(ending) if ending.eq_ignore_ascii_case("parquet") => "rows",
-        _ => "bytes",
-    }
+    Ok(Intake::of_table(&table.file, "purchases", imported))
 }
 
 /// Everything else: text, line by line.
