@@ -1,6 +1,6 @@
 //! The product as people run it: its programs, with a home and a database of their own.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
@@ -52,6 +52,17 @@ impl Product {
     /// The same programs and home with another database.
     pub(crate) fn with_database(&self, database: &Path) -> Self {
         Self { database: database.to_owned(), ..self.clone() }
+    }
+
+    /// The same programs and home with a copy of a database, which is on the disk and in the system's file cache.
+    pub(crate) fn with_copy(&self, database: &Path, copy: &Path) -> Result<Self, Failure> {
+        remove(copy)?;
+        let copied = fs::copy(database, copy)
+            .and_then(|_| fs::OpenOptions::new().write(true).open(copy))
+            // Otherwise the system would write it while somebody is measured.
+            .and_then(|file| file.sync_all());
+        copied.map_err(|error| cannot("write", copy, &error))?;
+        Ok(self.with_database(copy))
     }
 
     pub(crate) fn home(&self) -> &Path {
@@ -114,4 +125,30 @@ impl Product {
     ) -> Result<(T, Finished), Failure> {
         self.run_on(program, arguments, Some(input))?.answer()
     }
+}
+
+/// Removes a database and its log, if there is one.
+pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
+    for ending in ["", "-wal", "-shm"] {
+        let path = beside(path, ending);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(cannot("remove", &path, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The path with this ending.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(ending);
+    name.into()
+}
+
+pub(crate) fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
+    say("databases of a benchmark need a few gigabytes");
+    Failure::words(format!("can't {what} `{}`: {error}", path.display()))
 }

@@ -8,8 +8,7 @@
 //!
 //! **Invariant:** speed is compared only after both sides were seen to say the same.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
@@ -120,16 +119,14 @@ impl Findings {
         plugin: &str,
         model: &Path,
     ) -> Result<(), Failure> {
-        let clean = product.database().with_file_name("clean.db");
-        copy(product.database(), &clean)?;
+        let database = product.database().with_file_name("turn.db");
         for round in 0..ROUNDS {
             let mut sums = [None; 3];
             for way in order(round, sums.len()) {
-                let database = product.database().with_file_name("turn.db");
-                copy(&clean, &database)?;
+                let product = product.with_copy(product.database(), &database)?;
                 let (turn, customers, sum) = match way {
-                    0 => own(&product.with_database(&database), plugin).await?,
-                    way => script(python, &database, model, way == 2)?,
+                    0 => own(&product, plugin).await?,
+                    way => script(python, product.database(), model, way == 2)?,
                 };
                 let turns = [&mut self.foretell, &mut self.padded, &mut self.grouped];
                 turns.into_iter().nth(way).expect("there are three ways").add(turn);
@@ -261,9 +258,4 @@ fn one(runtime: &Arc<Runtime>, model: &Path, length: usize) -> Result<f64, Failu
         }
     }
     median(&times).ok_or_else(|| Failure::words("nothing was measured"))
-}
-
-fn copy(from: &Path, to: &PathBuf) -> Result<(), Failure> {
-    let copied = fs::copy(from, to).and_then(|_| fs::File::open(to)).and_then(|file| file.sync_all());
-    copied.map_err(|error| Failure::words(format!("can't write `{}`: {error}", to.display())))
 }

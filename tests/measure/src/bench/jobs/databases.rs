@@ -1,8 +1,6 @@
 //! Simulated databases, made once and kept, and copies of them to work on.
 
-use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use foretell_fraud::PLUGIN;
@@ -10,8 +8,7 @@ use foretell_store::open::{Store, schema_version};
 use foretell_terminal::Failure;
 
 use crate::machine;
-use crate::product::Product;
-use crate::program::say;
+use crate::product::{self, Product};
 
 /// Customers pay about twice a day: so many of them on so many days make the records of a town.
 #[derive(Debug, Clone, Copy)]
@@ -43,9 +40,9 @@ impl Databases {
         let path = self.directory.join(format!("{}-{}.db", town.name, schema_version()));
         if !path.exists() {
             let unfinished = self.directory.join("unfinished.db");
-            remove(&unfinished)?;
+            product::remove(&unfinished)?;
             self.simulate(town, &unfinished).await?;
-            fs::rename(&unfinished, &path).map_err(|error| cannot("keep", &path, &error))?;
+            fs::rename(&unfinished, &path).map_err(|error| product::cannot("keep", &path, &error))?;
         }
         Ok(path)
     }
@@ -60,7 +57,7 @@ impl Databases {
         // Whoever closes a database last leaves all of it in one file.
         let store = Store::open(path).await;
         store.map_err(|error| Failure::new(&error).hint(error.kind.hint()))?.close().await;
-        let log = beside(path, "-wal");
+        let log = product::beside(path, "-wal");
         match fs::metadata(&log) {
             Ok(file) if file.len() > 0 => {
                 Err(Failure::words(format!("`{}` was expected to be empty after closing", log.display())))
@@ -71,43 +68,11 @@ impl Databases {
 
     /// The product with a copy of a database, which is on the disk and in the system's file cache.
     pub(super) fn copy(&self, database: &Path, name: &str) -> Result<Product, Failure> {
-        let copy = self.directory.join(format!("{name}.db"));
-        remove(&copy)?;
-        let copied = fs::copy(database, &copy)
-            .and_then(|_| OpenOptions::new().write(true).open(&copy))
-            // Otherwise the system would write it while somebody is measured.
-            .and_then(|file| file.sync_all());
-        copied.map_err(|error| cannot("write", &copy, &error))?;
-        Ok(self.product.with_database(&copy))
+        self.product.with_copy(database, &self.directory.join(format!("{name}.db")))
     }
 
     /// Removes a copy.
     pub(super) fn remove(&self, copy: &Product) -> Result<(), Failure> {
-        remove(copy.database())
+        product::remove(copy.database())
     }
-}
-
-/// Removes a database and its log, if there is one.
-fn remove(path: &Path) -> Result<(), Failure> {
-    for ending in ["", "-wal", "-shm"] {
-        let path = beside(path, ending);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(cannot("remove", &path, &error));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(ending);
-    name.into()
-}
-
-fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
-    say("databases of a benchmark need a few gigabytes");
-    Failure::words(format!("can't {what} `{}`: {error}", path.display()))
 }
