@@ -44,8 +44,8 @@ use serde::Serialize;
 use sqlx::{FromRow, SqliteConnection};
 
 pub use self::paired::{CLASSES_MAX, Paired, PairedError, PairedErrorKind, PairedFilter};
-pub use self::scored::{RunSelection, Scored, ScoredError, ScoredErrorKind, ScoredFilter};
 pub(crate) use self::scored::numbers;
+pub use self::scored::{RunSelection, Scored, ScoredError, ScoredErrorKind, ScoredFilter};
 pub use self::summary::{DecisionSummary, TopPrediction};
 use crate::fault::{Fault, ReadContext, ReadError};
 use crate::label::{is_foreign_key_violation, unknown_record};
