@@ -58,6 +58,7 @@ typedef DLTensor ForetellDLTensor;
 // Ids of capabilities, which cbindgen can't read from the source.
 #define FORETELL_DATA_CAPABILITY "foretell.data/1"
 #define FORETELL_FIT_CAPABILITY "foretell.fit/1"
+#define FORETELL_ATTENTION_CAPABILITY "foretell.attention/1"
 
 
 // Major number of the interface. A host and a plugin work together only when it is equal.
@@ -125,6 +126,7 @@ typedef struct ForetellHost {
                                struct ForetellError *error);
   // Runs a network. Inputs and outputs stand in the order of the network's own; the caller allocates the outputs, with
   // the exact shapes that the network gives.
+  // Of the outputs the first `outputs_count` are computed, at least one.
   ForetellStatus (*model_run)(const struct ForetellHostContext *context,
                               const struct ForetellModel *model,
                               const ForetellDLTensor *inputs,
@@ -251,6 +253,23 @@ typedef struct ForetellFit {
   // Frees what `begin` made.
   void (*end)(struct ForetellFitting *fitting);
 } ForetellFit;
+
+// What a plugin offers under `FORETELL_ATTENTION_CAPABILITY`. It lives as long as the process.
+typedef struct ForetellAttention {
+  // Size of this struct in bytes.
+  size_t size;
+  // Says for each record where in its image the prediction comes from. `instance` and `records` are those of `predict`, and
+  // it may be called from several threads as `predict` may.
+  //
+  // `maps` becomes a struct array with a row for each record and the columns `height` and `width` (int32), and `values`
+  // (list of float32): maps of `height` rows by `width`, one after the other, which cover the whole image. A binary
+  // classification has one map, of its positive class; a multiclass classification one for each label, in their order.
+  // A place with a larger value speaks more for the class.
+  ForetellStatus (*attend)(struct ForetellInstance *instance,
+                           const ForetellArrowArray *records,
+                           ForetellArrowArray *maps,
+                           struct ForetellError *error);
+} ForetellAttention;
 
 // The call did what it says.
 #define FORETELL_STATUS_OK 0

@@ -6,7 +6,7 @@
 
 #[cfg(doc)]
 use crate::STATUS_CANCELLED;
-use crate::{ArrowArray, ArrowSchema, Bytes, Error, Host, HostContext, Status};
+use crate::{ArrowArray, ArrowSchema, Bytes, Error, Host, HostContext, Instance, Status};
 
 /// Id of the host's capability to lend the files that the manifest lists as `[[model]]` with `format = "data"`: a
 /// [`HostData`].
@@ -14,6 +14,9 @@ pub const DATA_CAPABILITY: &str = "foretell.data/1";
 
 /// Id of a plugin's capability to learn such files from stored records: a [`Fit`].
 pub const FIT_CAPABILITY: &str = "foretell.fit/1";
+
+/// Id of a plugin's capability to say which places of an image speak for its prediction: an [`Attention`].
+pub const ATTENTION_CAPABILITY: &str = "foretell.attention/1";
 
 /// What the host offers under [`DATA_CAPABILITY`]. It lives as long as the process.
 #[repr(C)]
@@ -106,6 +109,28 @@ pub struct Fit {
     pub end: Option<unsafe extern "C" fn(fitting: *mut Fitting)>,
 }
 
+/// What a plugin offers under [`ATTENTION_CAPABILITY`]. It lives as long as the process.
+#[repr(C)]
+pub struct Attention {
+    /// Size of this struct in bytes.
+    pub size: usize,
+    /// Says for each record where in its image the prediction comes from. `instance` and `records` are those of `predict`, and
+    /// it may be called from several threads as `predict` may.
+    ///
+    /// `maps` becomes a struct array with a row for each record and the columns `height` and `width` (int32), and `values`
+    /// (list of float32): maps of `height` rows by `width`, one after the other, which cover the whole image. A binary
+    /// classification has one map, of its positive class; a multiclass classification one for each label, in their order.
+    /// A place with a larger value speaks more for the class.
+    pub attend: Option<
+        unsafe extern "C" fn(
+            instance: *mut Instance,
+            records: *const ArrowArray,
+            maps: *mut ArrowArray,
+            error: *mut Error,
+        ) -> Status,
+    >,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,12 +147,15 @@ mod tests {
         assert_eq!(size_of::<FitOutput>(), 24);
         assert_eq!(size_of::<Fit>(), 40);
         assert_eq!(offset_of!(Fit, finish), 24);
+        assert_eq!(size_of::<Attention>(), 16);
     }
 
     #[test]
     fn the_header_has_the_same_ids() {
         let header = include_str!("../include/foretell.h");
-        for (name, id) in [("DATA", DATA_CAPABILITY), ("FIT", FIT_CAPABILITY)] {
+        for (name, id) in
+            [("DATA", DATA_CAPABILITY), ("FIT", FIT_CAPABILITY), ("ATTENTION", ATTENTION_CAPABILITY)]
+        {
             assert!(header.contains(&format!("#define FORETELL_{name}_CAPABILITY \"{id}\"\n")), "{name}");
         }
     }

@@ -18,7 +18,8 @@
 //! a sized integer, or a pointer and a length. The C header `include/foretell.h` is generated from this file.
 //!
 //! What not every plugin and host has is asked for by name ([`Plugin::capability`], [`Host::capability`]) and costs nobody
-//! else a version: files of data that a plugin reads ([`HostData`]), and learning them from records ([`Fit`]).
+//! else a version: files of data that a plugin reads ([`HostData`]), learning them from records ([`Fit`]), and saying where in an
+//! image a prediction comes from ([`Attention`]).
 //!
 //! The rules of the boundary:
 //!
@@ -38,7 +39,8 @@ mod capability;
 use std::ffi::{CStr, c_char, c_void};
 
 pub use capability::{
-    DATA_CAPABILITY, FIT_CAPABILITY, Fit, FitOutput, FitOutputContext, FitRequest, Fitting, HostData,
+    ATTENTION_CAPABILITY, Attention, DATA_CAPABILITY, FIT_CAPABILITY, Fit, FitOutput, FitOutputContext,
+    FitRequest, Fitting, HostData,
 };
 
 /// Major number of the interface. A host and a plugin work together only when it is equal.
@@ -357,6 +359,7 @@ pub struct Host {
     >,
     /// Runs a network. Inputs and outputs stand in the order of the network's own; the caller allocates the outputs, with
     /// the exact shapes that the network gives.
+    /// Of the outputs the first `outputs_count` are computed, at least one.
     pub model_run: Option<
         unsafe extern "C" fn(
             context: *const HostContext,

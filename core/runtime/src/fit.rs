@@ -35,7 +35,7 @@ use foretell_abi::{
 };
 use thiserror::Error;
 
-use crate::load::{CallError, LoadErrorKind, LoadOptions, Loaded, Misfit};
+use crate::load::{CallError, LoadErrorKind, LoadOptions, Loaded, Misfit, capability};
 use crate::onnx::{MODEL_BYTES_MAX, Runtime};
 use crate::trust::Verified;
 
@@ -297,22 +297,11 @@ fn begin(
 
 /// Asks a library for the capability, and checks that its table is whole.
 fn calls(plugin: &abi::Plugin) -> Result<Calls, FitErrorKind> {
-    let capability = plugin.capability.ok_or(FitErrorKind::NoCapability)?;
-    #[expect(unsafe_code, reason = "calls the plugin")]
-    // SAFETY: the id is lent for the call.
-    let table = unsafe { capability(Bytes::new(FIT_CAPABILITY.as_bytes())) }.cast::<abi::Fit>();
-    if table.is_null() {
-        return Err(FitErrorKind::NoCapability);
-    }
     #[expect(unsafe_code, reason = "reads what the plugin made")]
-    // SAFETY: every table begins with its size.
-    let found = unsafe { (*table).size };
-    if found < size_of::<abi::Fit>() {
-        return Err(FitErrorKind::Table { found });
-    }
-    #[expect(unsafe_code, reason = "reads what the plugin made")]
-    // SAFETY: the table has at least our size, and lives as long as the process.
-    let table = unsafe { &*table };
+    // SAFETY: what stands under this id is a `Fit`.
+    let table = unsafe { capability::<abi::Fit>(plugin, FIT_CAPABILITY) }
+        .ok_or(FitErrorKind::NoCapability)?
+        .map_err(|found| FitErrorKind::Table { found })?;
     Ok(Calls {
         begin: table.begin.ok_or(FitErrorKind::Missing("begin"))?,
         learn: table.learn.ok_or(FitErrorKind::Missing("learn"))?,

@@ -11,13 +11,15 @@
 //! | start ONNX Runtime, open the models from the bytes that were hashed | [`onnx`] | `Runtime`, `Model` |
 //! | load the library and call it | [`plugin`] | `Plugin`, `Predictions` |
 //!
-//! A plugin that learns goes from stored records to a new version of itself: [`fit`].
+//! A plugin that learns goes from stored records to a new version of itself: [`fit`]. One that reads images may say which places
+//! speak for its prediction: [`attention`].
 //!
 //! - **Invariant:** nothing here executes a plugin's code before its files were verified: only a `Verified` loads.
 //! - **Invariant:** nothing here knows a database, an app or a domain.
 //! - **Invariant:** error messages are complete in themselves: they name the file or place, what was expected, what was
 //!   found and what to do. Their `source` is not needed to understand them.
 
+pub mod attention;
 pub mod check;
 mod exchange;
 pub mod files;

@@ -269,6 +269,23 @@ fn find_table(verified: &Verified) -> Result<&'static abi::Plugin, LoadErrorKind
     Ok(unsafe { &*pointer })
 }
 
+/// Asks a library for a capability: nothing where it has none, and the size that its table states where that is too small.
+///
+/// # Safety
+/// What the interface puts under `id` must be a `T`, which begins with its size in bytes.
+#[expect(unsafe_code, reason = "calls the plugin, and reads what it made")]
+pub(crate) unsafe fn capability<T>(plugin: &abi::Plugin, id: &str) -> Option<Result<&'static T, usize>> {
+    // SAFETY: the id is lent for the call.
+    let table = unsafe { plugin.capability?(abi::Bytes::new(id.as_bytes())) }.cast::<T>();
+    if table.is_null() {
+        return None;
+    }
+    // SAFETY: every table begins with its size.
+    let size = unsafe { *table.cast::<usize>() };
+    // SAFETY: the table has at least our size, and lives as long as the process.
+    Some(if size < size_of::<T>() { Err(size) } else { Ok(unsafe { &*table }) })
+}
+
 /// A version without its build metadata, which says what a plugin has learned, and not what it does.
 fn without_build(version: &str) -> &str {
     version.split('+').next().unwrap_or(version)

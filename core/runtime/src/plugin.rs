@@ -156,17 +156,36 @@ impl Plugin {
     }
 
     fn predict_kind(&self, records: &RecordBatch) -> Result<Predictions, PredictErrorKind> {
+        let predict = self.loaded.table.predict.expect("checked when it was loaded");
+        let answer = self.call(records, |instance, records, answer, error| {
+            #[expect(unsafe_code, reason = "calls the plugin")]
+            // SAFETY: the instance is open, the records are lent for the call with the schema given at open, and the plugin
+            // writes to `answer` and `error` alone.
+            unsafe {
+                predict(instance, records, answer, error)
+            }
+        })?;
+        Ok(Predictions(take(answer, &self.answer, records.num_rows())?))
+    }
+
+    /// What the library exports.
+    pub(crate) fn table(&self) -> &'static abi::Plugin {
+        self.loaded.table
+    }
+
+    /// Lends `records` to a function of the plugin, in its turn if it takes one call after the other, and gives its answer.
+    pub(crate) fn call(
+        &self,
+        records: &RecordBatch,
+        function: impl FnOnce(*mut Instance, *const ArrowArray, *mut ArrowArray, *mut abi::Error) -> abi::Status,
+    ) -> Result<ArrowArray, PredictErrorKind> {
         let lent = self.loaded.lend(records)?;
         let (mut answer, mut error) = (ArrowArray::empty(), abi::Error::empty());
-        let predict = self.loaded.table.predict.expect("checked when it was loaded");
         let turn = self.serial.as_ref().map(|turn| turn.lock().unwrap_or_else(|poison| poison.into_inner()));
-        #[expect(unsafe_code, reason = "calls the plugin")]
-        // SAFETY: the instance is open, the records are lent for the call with the schema given at open, and the plugin
-        // writes to `answer` and `error` alone.
-        let status = unsafe { predict(self.instance, lent.as_ptr(), &raw mut answer, &raw mut error) };
+        let status = function(self.instance, lent.as_ptr(), &raw mut answer, &raw mut error);
         drop(turn);
         match status {
-            STATUS_OK => Ok(Predictions(take(answer, &self.answer, records.num_rows())?)),
+            STATUS_OK => Ok(answer),
             STATUS_CANCELLED => Err(PredictErrorKind::Cancelled),
             status => Err(PredictErrorKind::Call(CallError { status, message: error.text() })),
         }

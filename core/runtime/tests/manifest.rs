@@ -126,7 +126,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("key twice", "[\"customer\", \"article\"]", "[\"customer\", \"customer\"]"),
     ("type", "\"int64\"", "\"int32\""),
     ("list of lists", "\"list<float64>\"", "\"list<list<float64>>\""),
-    ("image", "\"list<float64>\"", "\"image\""),
+    ("image settings of a list", "\"list<float64>\"", "\"list<float64>\"\nimage = { width = 0 }"),
     ("time that is no timestamp", "type = \"timestamp\"", "type = \"int64\""),
     ("column name", "name = \"items\"", "name = \"number of items\""),
     ("column twice", "name = \"items\"", "name = \"amount\""),
@@ -155,6 +155,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("threshold", "threshold = 0.3", "threshold = 30"),
     ("labels of a regression", "\"binary-classification\"", "\"regression\""),
     ("rows", "rows_max = 1024", "rows_max = 0"),
+    ("novelty of no number", "threshold = 0.3", "threshold = 0.3\nnovelty = { threshold = inf }"),
     ("number that JSON does not have", "since = 2024-01-01", "since = inf"),
 ];
 

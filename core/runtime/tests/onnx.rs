@@ -120,6 +120,20 @@ fn tensors_that_do_not_fit_are_refused_by_name() {
 }
 
 #[test]
+fn only_the_wanted_outputs_are_given() {
+    let pair = model(PAIR, 1);
+    let (left, right) = ([1.0f64, 2.0, 3.0, 4.0], [4.0f64, 3.0, 2.0, 1.0]);
+    let inputs = [TensorView::of(&[2, 2], &left), TensorView::of(&[2, 2], &right)];
+    let mut sum = [0.0f64; 4];
+    pair.run(&inputs, &mut [TensorViewMut::of(&[2, 2], &mut sum)]).unwrap();
+    assert_eq!(sum, [5.0; 4]);
+    let mut places = [[0.0f64; 4]; 3];
+    let mut many = places.each_mut().map(|place| TensorViewMut::of(&[2, 2], place));
+    let error = pair.run(&inputs, &mut many).unwrap_err();
+    assert!(matches!(error, RunError::Count { side: "outputs", expected: 2, found: 3 }), "{error}");
+}
+
+#[test]
 fn outputs_of_another_length_are_not_overrun() {
     let model = model(AFFINE, 1);
     let features = [0.0f32; 6];

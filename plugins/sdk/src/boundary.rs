@@ -8,16 +8,18 @@ use std::sync::Once;
 
 use foretell_abi as abi;
 use foretell_abi::{
-    ABI_MAJOR, ABI_MINOR, ArrowArray, Bytes, FIT_CAPABILITY, Instance, OpenRequest, STATUS_FAILED, STATUS_OK,
-    STATUS_PANIC, Status,
+    ABI_MAJOR, ABI_MINOR, ATTENTION_CAPABILITY, ArrowArray, Bytes, FIT_CAPABILITY, Instance, OpenRequest,
+    STATUS_FAILED, STATUS_OK, STATUS_PANIC, Status,
 };
 
-use crate::{Error, Fit, Host, Open, Predictions, Records, fit};
+use crate::{Attend, Error, Fit, Host, Open, Predictions, Records, attention, fit};
 
 /// What an author writes.
 pub trait Plugin: Sized + Send + Sync + 'static {
-    /// Form of the answer, fixed by the task: [`crate::Scores`] for binary classification, [`crate::Values`] for
-    /// regression, [`crate::Rankings`] for ranking, [`crate::Forecasts`] for forecast.
+    /// Form of the answer, fixed by the task: [`crate::Scores`] for binary classification, [`crate::Classes`] for multiclass
+    /// classification, [`crate::Values`] for regression, [`crate::Rankings`] for ranking, [`crate::Forecasts`] for forecast,
+    /// [`crate::Masks`] for segmentation. [`crate::WithNovelty`] of one of the first two where the manifest has
+    /// `[output.novelty]`.
     type Predictions: Predictions;
 
     /// Makes an instance: looks up columns and models, reads the settings. Called once; may be slow.
@@ -30,11 +32,15 @@ pub trait Plugin: Sized + Send + Sync + 'static {
 /// Exports a [`Plugin`] under a name and a version, which must be those of the manifest; the example of the
 /// [crate](crate) ends with it. `env!("CARGO_PKG_VERSION")` is a good version.
 ///
-/// A plugin that learns names its [`Fit`] too: `export!(Plugin, "name", "0.1.0", fit = Learning)`.
+/// A plugin that learns names its [`Fit`] too: `export!(Plugin, "name", "0.1.0", fit = Learning)`. One that can say where in an
+/// image its predictions come from ([`Attend`]) says so: `export!(Plugin, "name", "0.1.0", attention)`.
 #[macro_export]
 macro_rules! export {
     ($plugin:ty, $name:expr, $version:expr $(,)?) => {
         $crate::export!(@table $crate::table::<$plugin>($name, $version));
+    };
+    ($plugin:ty, $name:expr, $version:expr, attention $(,)?) => {
+        $crate::export!(@table $crate::table_with_attention::<$plugin>($name, $version));
     };
     ($plugin:ty, $name:expr, $version:expr, fit = $fit:ty $(,)?) => {
         $crate::export!(@table $crate::table_with_fit::<$plugin, $fit>($name, $version));
@@ -69,6 +75,11 @@ pub const fn table<P: Plugin>(name: &'static str, version: &'static str) -> abi:
 /// The table of a plugin that learns, as [`export!`](crate::export) publishes it.
 pub const fn table_with_fit<P: Plugin, F: Fit>(name: &'static str, version: &'static str) -> abi::Plugin {
     abi::Plugin { capability: Some(fit_capability::<F>), ..table::<P>(name, version) }
+}
+
+/// The table of a plugin that says where its predictions come from, as [`export!`](crate::export) publishes it.
+pub const fn table_with_attention<P: Attend>(name: &'static str, version: &'static str) -> abi::Plugin {
+    abi::Plugin { capability: Some(attention_capability::<P>), ..table::<P>(name, version) }
 }
 
 #[expect(unsafe_code, reason = "called by the host through the C interface")]
@@ -131,6 +142,15 @@ unsafe extern "C" fn fit_capability<F: Fit>(id: Bytes) -> *const c_void {
     // SAFETY: the host lends the id for the call.
     if unsafe { id.as_slice() } == FIT_CAPABILITY.as_bytes() {
         return std::ptr::from_ref(fit::table::<F>()).cast();
+    }
+    std::ptr::null()
+}
+
+#[expect(unsafe_code, reason = "called by the host through the C interface")]
+unsafe extern "C" fn attention_capability<P: Attend>(id: Bytes) -> *const c_void {
+    // SAFETY: the host lends the id for the call.
+    if unsafe { id.as_slice() } == ATTENTION_CAPABILITY.as_bytes() {
+        return std::ptr::from_ref(attention::table::<P>()).cast();
     }
     std::ptr::null()
 }

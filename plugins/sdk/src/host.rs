@@ -121,7 +121,8 @@ unsafe impl Send for Model {}
 unsafe impl Sync for Model {}
 
 impl Model {
-    /// Runs the network. Inputs and outputs stand in the network's own order; outputs have the exact shapes it gives.
+    /// Runs the network. Inputs and outputs stand in the network's own order; outputs have the exact shapes it gives. Only
+    /// as many of its outputs as are lent here are computed, from the first one on.
     #[expect(unsafe_code, reason = "calls the host")]
     pub fn run(&self, inputs: &[Tensor<'_>], outputs: &mut [TensorMut<'_>]) -> Result<(), Error> {
         let table = self.host.table();

@@ -47,22 +47,30 @@
 //! Pitfall: a panic is caught at the boundary and becomes an error of that call, but only when the library is built
 //! with `panic = "unwind"`, which is Cargo's default.
 
+mod attention;
 mod boundary;
 mod error;
 mod fit;
 mod host;
+mod image;
+mod network;
 mod owned;
 mod predictions;
 mod records;
 mod schema;
 mod tensor;
 
-pub use boundary::{Plugin, table, table_with_fit};
+pub use attention::Attend;
+pub use boundary::{Plugin, table, table_with_attention, table_with_fit};
 pub use error::Error;
 pub use fit::{Fit, Output, Start};
 pub use foretell_abi as abi;
 pub use host::{Data, Host, Level, Model};
-pub use predictions::{Forecasts, Predictions, Rankings, Scores, Step, Values};
+pub use image::{Image, Images, Picture, Sample, Shape};
+pub use network::ImageNetwork;
+pub use predictions::{
+    Classes, Forecasts, Maps, Masks, Predictions, Rankings, Scores, Step, Values, WithNovelty,
+};
 pub use records::{Bits, Column, History, List, Lists, Numbers, Past, PastRows, Records, Texts, Time, Value};
 pub use schema::{Field, Kind, Open};
 pub use tensor::{Element, Tensor, TensorMut};

@@ -3,7 +3,8 @@
 //! There is one owner for all types: a [`Type`] or a [`Values`] is a tree, and each of its nodes becomes an Arrow struct that
 //! frees exactly what is its own. So the host may move a child out and release it after its parent, as Arrow allows.
 
-use std::ffi::{CStr, c_void};
+use std::borrow::Cow;
+use std::ffi::{CStr, CString, c_void};
 
 use foretell_abi::{ArrowArray, ArrowSchema};
 
@@ -11,8 +12,8 @@ use foretell_abi::{ArrowArray, ArrowSchema};
 const BUFFERS_MAX: usize = 3;
 
 /// The type of a column.
-pub(crate) struct Type {
-    format: &'static CStr,
+pub struct Type {
+    format: Cow<'static, CStr>,
     name: &'static CStr,
     nullable: bool,
     children: Vec<Type>,
@@ -21,17 +22,23 @@ pub(crate) struct Type {
 impl Type {
     /// A column without children, by its Arrow format.
     pub(crate) fn leaf(name: &'static CStr, format: &'static CStr) -> Self {
-        Self { format, name, nullable: false, children: Vec::new() }
+        Self { format: Cow::Borrowed(format), name, nullable: false, children: Vec::new() }
     }
 
     /// Columns that belong together.
     pub(crate) fn structure(name: &'static CStr, children: Vec<Type>) -> Self {
-        Self { format: c"+s", name, nullable: false, children }
+        Self { format: Cow::Borrowed(c"+s"), name, nullable: false, children }
     }
 
     /// A list of `item` for each row.
     pub(crate) fn list(name: &'static CStr, item: Type) -> Self {
-        Self { format: c"+l", name, nullable: false, children: vec![item] }
+        Self { format: Cow::Borrowed(c"+l"), name, nullable: false, children: vec![item] }
+    }
+
+    /// `length` of `item` for each row.
+    pub(crate) fn fixed_list(name: &'static CStr, item: Type, length: usize) -> Self {
+        let format = CString::new(format!("+w:{length}")).expect("digits have no zero byte");
+        Self { format: Cow::Owned(format), name, nullable: false, children: vec![item] }
     }
 
     /// The same, with rows that may be null.
@@ -41,19 +48,26 @@ impl Type {
 
     /// Hands it over.
     pub(crate) fn into_schema(self) -> ArrowSchema {
-        let mut children: Vec<_> =
+        let children =
             self.children.into_iter().map(|child| Box::into_raw(Box::new(child.into_schema()))).collect();
+        let mut parts = Box::new(TypeParts { format: self.format, children });
         ArrowSchema {
-            format: self.format.as_ptr(),
+            format: parts.format.as_ptr(),
             name: self.name.as_ptr(),
             flags: if self.nullable { ArrowSchema::NULLABLE } else { 0 },
-            n_children: children.len() as i64,
-            children: children.as_mut_ptr(),
+            n_children: parts.children.len() as i64,
+            children: parts.children.as_mut_ptr(),
             release: Some(release_schema),
-            private_data: Box::into_raw(Box::new(children)).cast(),
+            private_data: Box::into_raw(parts).cast(),
             ..ArrowSchema::empty()
         }
     }
+}
+
+/// What a schema points at.
+struct TypeParts {
+    format: Cow<'static, CStr>,
+    children: Vec<*mut ArrowSchema>,
 }
 
 #[expect(unsafe_code, reason = "called by the host through the C interface")]
@@ -61,8 +75,8 @@ unsafe extern "C" fn release_schema(schema: *mut ArrowSchema) {
     // SAFETY: the host passes a schema made by `into_schema`, once; its children were boxed there. A child that the host
     // moved out has no release any more.
     unsafe {
-        let children = Box::from_raw((*schema).private_data.cast::<Vec<*mut ArrowSchema>>());
-        for mut child in children.into_iter().map(|child| Box::from_raw(child)) {
+        let parts = Box::from_raw((*schema).private_data.cast::<TypeParts>());
+        for mut child in parts.children.into_iter().map(|child| Box::from_raw(child)) {
             if let Some(release) = child.release {
                 release(&raw mut *child);
             }
@@ -83,6 +97,8 @@ pub(crate) enum Buffer {
     Offsets(Vec<i32>),
     /// 32-bit floats.
     Floats(Vec<f32>),
+    /// 32-bit signed integers.
+    Integers(Vec<i32>),
     /// Microseconds since 1970-01-01 UTC.
     Times(Vec<i64>),
 }
@@ -94,13 +110,14 @@ impl Buffer {
             Self::Bytes(values) => values.as_ptr().cast(),
             Self::Offsets(values) => values.as_ptr().cast(),
             Self::Floats(values) => values.as_ptr().cast(),
+            Self::Integers(values) => values.as_ptr().cast(),
             Self::Times(values) => values.as_ptr().cast(),
         }
     }
 }
 
 /// The values of a column.
-pub(crate) struct Values {
+pub struct Values {
     /// Number of rows.
     pub(crate) length: usize,
     /// Number of rows that are null.
@@ -134,8 +151,23 @@ impl Values {
         Self::numbers(values.len(), Buffer::Times(values))
     }
 
+    /// Integers that are all there.
+    pub(crate) fn integers(values: Vec<i32>) -> Self {
+        Self::numbers(values.len(), Buffer::Integers(values))
+    }
+
+    /// Bytes that are all there.
+    pub(crate) fn bytes(values: Vec<u8>) -> Self {
+        Self::numbers(values.len(), Buffer::Bytes(values))
+    }
+
     fn numbers(length: usize, values: Buffer) -> Self {
         Self { length, nulls: 0, buffers: [Buffer::Absent, values, Buffer::Unused], children: Vec::new() }
+    }
+
+    /// Lists of `length` rows of `items` each.
+    pub(crate) fn fixed_lists(length: usize, items: Values) -> Self {
+        Self { children: vec![items], ..Self::structure(length, Vec::new()) }
     }
 
     /// Lists of the rows of `items`; there is one more offset than lists.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use foretell_abi::ArrowArray;
 
-use crate::Kind;
+use crate::{Image, Images, Kind, Sample};
 
 /// A type that a column can have, and how such a column looks.
 pub trait Value {
@@ -118,7 +118,7 @@ impl<'a> Texts<'a> {
 
 /// A bitmap that may be absent, which means all ones.
 #[derive(Clone, Copy)]
-struct Validity<'a> {
+pub(crate) struct Validity<'a> {
     bytes: Option<&'a [u8]>,
     start: usize,
 }
@@ -132,7 +132,7 @@ impl Validity<'_> {
         ((byte(bit / 8) | byte(bit / 8 + 1) << 8) >> (bit % 8)) as u8
     }
 
-    fn get(&self, row: usize) -> bool {
+    pub(crate) fn get(&self, row: usize) -> bool {
         self.bytes.is_none_or(|bytes| {
             let bit = self.start + row;
             bytes[bit / 8] >> (bit % 8) & 1 == 1
@@ -187,6 +187,9 @@ macro_rules! number {
         }
     };
 }
+number!(u8, u8, Kind::UInt8);
+number!(u16, u16, Kind::UInt16);
+number!(i32, i32, Kind::Int32);
 number!(f64, f64, Kind::Float64);
 number!(f32, f32, Kind::Float32);
 number!(i64, i64, Kind::Int64);
@@ -353,6 +356,27 @@ impl<'a> Records<'a> {
                 offsets: values::<i32>(list, 1, start, if self.is_empty() { 0 } else { self.len() + 1 }),
                 validity: bitmap(list, 0, start, self.len()),
                 items: T::view(items, 0, items.length as usize),
+            }
+        }
+    }
+
+    /// The images of a handle.
+    #[expect(unsafe_code, reason = "reads the buffers that the host lends")]
+    pub fn images<T: Sample>(&self, image: Image<T>) -> Images<'a, T> {
+        // SAFETY: `open` checked that child `index` is a struct of a list of `T` and of lists of three 32-bit integers, which
+        // have the rows of the struct beyond its offset.
+        unsafe {
+            let images = child(self.array, image.index());
+            let first = (self.array.offset + images.offset) as usize;
+            let (data, shape) = (child(images, 0), child(images, 1));
+            let start = first + data.offset as usize;
+            let sides = (first + shape.offset as usize) * Images::<T>::SIDES;
+            let samples = child(data, 0);
+            Images {
+                offsets: values(data, 1, start, if self.is_empty() { 0 } else { self.len() + 1 }),
+                sides: i32::view(child(shape, 0), sides, self.len() * Images::<T>::SIDES).values,
+                samples: values(samples, 1, samples.offset as usize, samples.length as usize),
+                validity: bitmap(images, 0, first, self.len()),
             }
         }
     }

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use foretell_abi::{ArrowSchema, Bytes};
 
-use crate::{Column, Data, Error, History, Host, List, Model, Past, Time, Value};
+use crate::{Column, Data, Error, History, Host, Image, List, Model, Past, Sample, Time, Value};
 
 /// Levels of nesting that a record type may have; deeper is refused.
 const DEPTH_MAX: usize = 8;
@@ -12,6 +12,12 @@ const DEPTH_MAX: usize = 8;
 /// Type of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
+    /// 8-bit unsigned integer.
+    UInt8,
+    /// 16-bit unsigned integer.
+    UInt16,
+    /// 32-bit signed integer.
+    Int32,
     /// 64-bit signed integer.
     Int64,
     /// 64-bit float.
@@ -26,6 +32,8 @@ pub enum Kind {
     Timestamp,
     /// A list for each row.
     List(Box<Field>),
+    /// A list of so many for each row.
+    FixedList(Box<Field>, usize),
     /// Named columns that belong together.
     Struct(Vec<Field>),
     /// A type that this version does not read; the Arrow format string.
@@ -67,6 +75,9 @@ impl Field {
         }
         let format = text(schema.format);
         let kind = match format.as_str() {
+            "C" => Kind::UInt8,
+            "S" => Kind::UInt16,
+            "i" => Kind::Int32,
             "l" => Kind::Int64,
             "g" => Kind::Float64,
             "f" => Kind::Float32,
@@ -75,7 +86,10 @@ impl Field {
             "+s" => Kind::Struct(children),
             "+l" if children.len() == 1 => Kind::List(Box::new(children.remove(0))),
             _ if format.starts_with("tsu:") => Kind::Timestamp,
-            _ => Kind::Other(format),
+            _ => match format.strip_prefix("+w:").and_then(|length| length.parse().ok()) {
+                Some(length) if children.len() == 1 => Kind::FixedList(Box::new(children.remove(0)), length),
+                _ => Kind::Other(format),
+            },
         };
         Ok(Self { name: text(schema.name), kind, nullable: schema.flags & ArrowSchema::NULLABLE != 0 })
     }
@@ -146,6 +160,24 @@ impl<'a> Open<'a> {
             Kind::List(item) if item.kind == T::KIND => Ok(List::new(index)),
             kind => Err(Error::invalid(format!(
                 "column `{name}` of the records is {kind:?}; expected a list of {:?}",
+                T::KIND
+            ))),
+        }
+    }
+
+    /// The column `name`, which must be images with samples of type `T`: `u8`, `u16` or `f32`, as the manifest's input says.
+    pub fn image<T: Sample>(&self, name: &str) -> Result<Image<T>, Error> {
+        let index = index_of(&self.fields, name, "the records")?;
+        let is_list_of =
+            |field: &Field, item: &Kind| matches!(&field.kind, Kind::List(found) if found.kind == *item);
+        let is_shape =
+            |field: &Field| matches!(&field.kind, Kind::FixedList(item, 3) if item.kind == Kind::Int32);
+        match &self.fields[index].kind {
+            Kind::Struct(fields) if matches!(&fields[..], [data, shape] if is_list_of(data, &T::KIND) && is_shape(shape)) => {
+                Ok(Image::new(index))
+            }
+            kind => Err(Error::invalid(format!(
+                "column `{name}` of the records is {kind:?}; expected images with samples of {:?}",
                 T::KIND
             ))),
         }

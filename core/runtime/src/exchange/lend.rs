@@ -7,7 +7,9 @@
 use std::ffi::c_void;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::types::{
+    Float32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt8Type, UInt16Type,
+};
 use arrow_array::{Array, RecordBatch};
 use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer};
 use arrow_schema::{DataType, TimeUnit};
@@ -17,7 +19,7 @@ use thiserror::Error;
 /// A column type that this version does not send to plugins.
 #[derive(Debug, Error)]
 #[error(
-    "column `{column}` is {found}, which does not cross to plugins; expected int32, int64, float32, float64, bool, utf8, timestamp in microseconds, or a list or struct of these"
+    "column `{column}` is {found}, which does not cross to plugins; expected uint8, uint16, int32, int64, float32, float64, bool, utf8, timestamp in microseconds, or a list or struct of these"
 )]
 pub struct UnsupportedColumn {
     /// Name of the column.
@@ -30,6 +32,8 @@ pub struct UnsupportedColumn {
 fn size_of_type(column: &str, data_type: &DataType) -> Result<(usize, usize), UnsupportedColumn> {
     match data_type {
         DataType::Boolean
+        | DataType::UInt8
+        | DataType::UInt16
         | DataType::Int32
         | DataType::Int64
         | DataType::Float32
@@ -39,6 +43,10 @@ fn size_of_type(column: &str, data_type: &DataType) -> Result<(usize, usize), Un
         DataType::List(item) => {
             let (arrays, buffers) = size_of_type(column, item.data_type())?;
             Ok((arrays + 1, buffers + 2))
+        }
+        DataType::FixedSizeList(item, _) => {
+            let (arrays, buffers) = size_of_type(column, item.data_type())?;
+            Ok((arrays + 1, buffers + 1))
         }
         DataType::Struct(fields) => fields.iter().try_fold((1, 1), |(arrays, buffers), field| {
             let (more_arrays, more_buffers) = size_of_type(column, field.data_type())?;
@@ -114,6 +122,8 @@ impl<'a> Lent<'a> {
             }
             DataType::Int64 => self.leaf(array, array.as_primitive::<Int64Type>().values().as_ptr().cast()),
             DataType::Int32 => self.leaf(array, array.as_primitive::<Int32Type>().values().as_ptr().cast()),
+            DataType::UInt8 => self.leaf(array, array.as_primitive::<UInt8Type>().values().as_ptr().cast()),
+            DataType::UInt16 => self.leaf(array, array.as_primitive::<UInt16Type>().values().as_ptr().cast()),
             DataType::Timestamp(..) => {
                 self.leaf(array, array.as_primitive::<TimestampMicrosecondType>().values().as_ptr().cast())
             }
@@ -136,6 +146,17 @@ impl<'a> Lent<'a> {
                 self.push_validity(array.nulls());
                 self.push_buffer(list.offsets().as_ptr().cast());
                 self.seal_buffers(place, 2);
+                let child = self.lend(list.values().as_ref());
+                self.set_child(place, 0, child);
+                place
+            }
+            DataType::FixedSizeList(_, length) => {
+                let list = array.as_fixed_size_list();
+                let place = self.reserve(rows, nulls, 1);
+                self.push_validity(array.nulls());
+                self.seal_buffers(place, 1);
+                // A slice has the items of its rows alone.
+                debug_assert_eq!(list.values().len(), rows * *length as usize);
                 let child = self.lend(list.values().as_ref());
                 self.set_child(place, 0, child);
                 place

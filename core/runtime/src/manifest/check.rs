@@ -6,7 +6,7 @@ use std::{cmp::Ordering, collections::HashSet, fmt::Display};
 
 use super::{
     EVENT_TIME, FieldType, History, IMPLICIT_EVENT_FIELD, Input, LABEL_PREFIX, Manifest, ModelFile,
-    ModelFormat, Task, value::format_duration,
+    ModelFormat, NOVELTY, Output, Task, UNFAMILIAR, value::format_duration,
 };
 
 /// Longest name of a plugin, column, label or model.
@@ -15,6 +15,8 @@ const NAME_BYTES_MAX: usize = 64;
 const ROWS_MAX: usize = 1 << 20;
 /// Most intra-op threads of a session.
 const THREADS_MAX: usize = 256;
+/// Longest side of an image that a plugin can ask for.
+const IMAGE_SIDE_PIXELS_MAX: u32 = 16_384;
 /// Longest window of a history: a hundred years, in microseconds.
 const WINDOW_MAX: i64 = 36_525 * 86_400 * 1_000_000;
 /// What a label's type may be, for messages.
@@ -149,12 +151,7 @@ fn inputs(manifest: &Manifest, found: &mut Problems) {
         let key = format!("input[{index}]");
         found.name(&input.name, format!("{key}.name"));
         let kind = &input.kind;
-        found.check(
-            *kind != FieldType::Image,
-            format!("{key}.type"),
-            "a type that this version reads",
-            quoted("image"),
-        );
+        image(input, &key, found);
         if input.name == EVENT_TIME {
             found.check(
                 *kind == FieldType::Timestamp,
@@ -187,6 +184,19 @@ fn bounds(input: &Input, key: &str, found: &mut Problems) {
         let holds = minimum.partial_cmp(&maximum) != Some(Ordering::Greater);
         let expected = format!("at most the maximum, {maximum}");
         found.check(holds, format!("{key}.minimum"), expected, minimum);
+    }
+}
+
+fn image(input: &Input, key: &str, found: &mut Problems) {
+    let Some(image) = &input.image else { return };
+    let key = format!("{key}.image");
+    found.check(input.kind == FieldType::Image, &key, none_for(input), "one");
+    let holds = image.width.is_some() == image.height.is_some();
+    found.check(holds, &key, "both `width` and `height`, or none of them", "one of them");
+    for (name, side) in [("width", image.width), ("height", image.height)] {
+        let side = side.unwrap_or(1);
+        let expected = format!("1 to {IMAGE_SIDE_PIXELS_MAX} pixels");
+        found.check((1..=IMAGE_SIDE_PIXELS_MAX).contains(&side), format!("{key}.{name}"), expected, side);
     }
 }
 
@@ -275,5 +285,20 @@ fn output(manifest: &Manifest, found: &mut Problems) {
     }
     if let Some(threshold) = output.threshold {
         found.check((0.0..=1.0).contains(&threshold), "output.threshold", "0 to 1", threshold);
+    }
+    novelty(manifest, found);
+}
+
+fn novelty(manifest: &Manifest, found: &mut Problems) {
+    let Output { labels, novelty: Some(novelty), .. } = &manifest.output else { return };
+    let task = manifest.plugin.task;
+    let holds = matches!(task, Task::BinaryClassification | Task::MulticlassClassification);
+    found.check(holds, "output.novelty", format!("none for the task `{task}`"), "one");
+    let threshold = novelty.threshold;
+    found.check(threshold.is_finite(), "output.novelty.threshold", "a finite number", threshold);
+    // An answer has these beside its labels.
+    for (index, label) in labels.iter().enumerate() {
+        let holds = ![NOVELTY, UNFAMILIAR].contains(&label.as_str());
+        found.check(holds, format!("output.labels[{index}]"), "another label", quoted(label));
     }
 }

@@ -1,12 +1,12 @@
 //! What a manifest means to the host: the Arrow types of what goes into a plugin and comes out of it, its decision rule,
 //! its settings and the name of its library.
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use arrow_schema::{DataType, Field, Fields, Schema, TimeUnit};
 use serde_json::{Map, Value};
 
-use super::{FieldType, History, Manifest, Task};
+use super::{FieldType, History, Image, Input, Manifest, Sample, Task};
 
 /// Name of the input, of type `timestamp`, that the host fills with the record's own time.
 pub const EVENT_TIME: &str = "event_time";
@@ -18,17 +18,25 @@ pub const LABEL_PREFIX: &str = "label.";
 pub const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 /// Name of the items of every list.
 const ITEM: &str = "item";
+/// Name of the column, after those that the task fixes, in which a plugin says how far a record is from what it was trained on.
+pub const NOVELTY: &str = "novelty";
+/// What an answer calls a record from whose distance on a prediction means nothing: true or false.
+pub const UNFAMILIAR: &str = "unfamiliar";
+/// Dimensions of an image: height, width, channels.
+pub const IMAGE_DIMENSIONS: i32 = 3;
+/// Field metadata that names an Arrow extension type, and describes it.
+const EXTENSION_NAME: &str = "ARROW:extension:name";
+const EXTENSION_METADATA: &str = "ARROW:extension:metadata";
 
 impl FieldType {
-    /// The Arrow type of its values. An image has none in this version, and no manifest with one is accepted.
+    /// The Arrow type of its values; of an image, as it stands in a record: the name of a blob.
     pub fn data_type(&self) -> DataType {
         match self {
             FieldType::Int64 => DataType::Int64,
             FieldType::Float64 => DataType::Float64,
             FieldType::Bool => DataType::Boolean,
-            FieldType::Utf8 | FieldType::Category => DataType::Utf8,
+            FieldType::Utf8 | FieldType::Category | FieldType::Image => DataType::Utf8,
             FieldType::Timestamp => TIMESTAMP,
-            FieldType::Image => DataType::Null,
             FieldType::List(item) => list(item.data_type()),
         }
     }
@@ -48,21 +56,70 @@ fn filled(name: &str, kind: DataType) -> Field {
     Field::new(name, kind, false)
 }
 
+impl Image {
+    /// Width and height, if the plugin wants a certain size.
+    pub fn size(&self) -> Option<(u32, u32)> {
+        self.width.zip(self.height)
+    }
+
+    /// The Arrow type of a column of such images: `data`, the samples of each row by row, and `shape`, its height, width and
+    /// channels.
+    pub fn data_type(&self) -> DataType {
+        let sample = match self.sample {
+            Sample::U8 => DataType::UInt8,
+            Sample::U16 => DataType::UInt16,
+            Sample::F32 => DataType::Float32,
+        };
+        let sides = DataType::FixedSizeList(Arc::new(filled(ITEM, DataType::Int32)), IMAGE_DIMENSIONS);
+        structure([filled("data", list(sample)), filled("shape", sides)])
+    }
+
+    /// The extension type of such a column, by the name and in the JSON that Arrow gives it.
+    fn extension(&self) -> [(String, String); 2] {
+        let side = |side: Option<u32>| side.map_or("null".to_owned(), |side| side.to_string());
+        let (width, height) = self.size().unzip();
+        let (height, width, channels) = (side(height), side(width), self.channels.count());
+        let metadata =
+            format!("{{\"dim_names\":[\"H\",\"W\",\"C\"],\"uniform_shape\":[{height},{width},{channels}]}}");
+        let name = "arrow.variable_shape_tensor".to_owned();
+        [(EXTENSION_NAME.to_owned(), name), (EXTENSION_METADATA.to_owned(), metadata)]
+    }
+}
+
+impl Input {
+    /// How the plugin wants to see it, if it is an image.
+    pub fn picture(&self) -> Option<Image> {
+        (self.kind == FieldType::Image).then(|| self.image.clone().unwrap_or_default())
+    }
+
+    /// The column that the plugin is given.
+    fn column(&self) -> Field {
+        match self.picture() {
+            None => Field::new(&self.name, self.kind.data_type(), !self.required),
+            Some(image) => Field::new(&self.name, image.data_type(), !self.required)
+                .with_metadata(HashMap::from(image.extension())),
+        }
+    }
+}
+
 impl Manifest {
-    /// The columns of the inputs, in the order of the manifest. A required input is not nullable.
+    /// The columns of the inputs as they stand in a record, in the order of the manifest: an image is the name of a blob. A
+    /// required input is not nullable.
+    pub fn stored_schema(&self) -> Schema {
+        let field = |input: &Input| Field::new(&input.name, input.kind.data_type(), !input.required);
+        Schema::new(self.inputs.iter().map(field).collect::<Vec<_>>())
+    }
+
+    /// The columns of the inputs as the plugin is given them, in the order of the manifest. A required input is not nullable.
     pub fn input_schema(&self) -> Schema {
-        Schema::new(self.input_fields().collect::<Vec<_>>())
+        Schema::new(self.inputs.iter().map(Input::column).collect::<Vec<_>>())
     }
 
     /// What the plugin is called with: the inputs, then the histories, in the order of the manifest.
     pub fn records_schema(&self) -> Schema {
         let histories =
             self.histories.iter().map(|history| filled(&history.name, self.history_type(history)));
-        Schema::new(self.input_fields().chain(histories).collect::<Vec<_>>())
-    }
-
-    fn input_fields(&self) -> impl Iterator<Item = Field> {
-        self.inputs.iter().map(|input| Field::new(&input.name, input.kind.data_type(), !input.required))
+        Schema::new(self.inputs.iter().map(Input::column).chain(histories).collect::<Vec<_>>())
     }
 
     /// The Arrow type of a history of this manifest: a list of past records, oldest first, each with its
@@ -86,9 +143,17 @@ impl Manifest {
         }
     }
 
-    /// The columns of this plugin's predictions, one row for each record.
+    /// The columns of this plugin's predictions, one row for each record: those of the task, and [`NOVELTY`] where the manifest
+    /// says so.
     pub fn prediction_schema(&self) -> Schema {
-        Schema::new(self.plugin.task.prediction_fields(self.output.labels.len()))
+        let fields = self.plugin.task.prediction_fields(self.output.labels.len());
+        let novelty = self.output.novelty.iter().map(|_| Arc::new(filled(NOVELTY, DataType::Float32)));
+        Schema::new(fields.iter().cloned().chain(novelty).collect::<Vec<_>>())
+    }
+
+    /// Whether a record at this distance from what the plugin was trained on is unfamiliar to it, if it says so at all.
+    pub fn is_unfamiliar(&self, novelty: f32) -> Option<bool> {
+        Some(f64::from(novelty) >= self.output.novelty.as_ref()?.threshold)
     }
 
     /// The positive class of a binary classification, and the score from which on it is predicted.

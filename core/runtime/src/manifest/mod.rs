@@ -80,10 +80,12 @@ use serde::Deserialize as _;
 use self::{error::Source, types::Header};
 pub use self::{
     error::{ManifestError, ManifestErrorKind, Problem},
-    meaning::{EVENT_TIME, IMPLICIT_EVENT_FIELD, LABEL_PREFIX, TIMESTAMP},
+    meaning::{
+        EVENT_TIME, IMAGE_DIMENSIONS, IMPLICIT_EVENT_FIELD, LABEL_PREFIX, NOVELTY, TIMESTAMP, UNFAMILIAR,
+    },
     types::{
-        Concurrency, Fit, History, Input, Label, Limits, Manifest, ModelFile, ModelFormat, Output, Plugin,
-        Record, SCHEMA_VERSION, Task,
+        Channels, Concurrency, Filter, Fit, Fitting, History, Image, Input, Label, Limits, Manifest,
+        ModelFile, ModelFormat, Novelty, Output, Plugin, Record, SCHEMA_VERSION, Sample, Task,
     },
     value::{AbiVersion, FieldType, parse_duration},
 };

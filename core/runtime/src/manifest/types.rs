@@ -200,9 +200,102 @@ pub struct Input {
     /// The only values, of text. A record with another is rejected. Any value is fine where none is listed.
     #[serde(default)]
     pub allowed: Vec<String>,
+    /// How the plugin wants to see it, of an image. Without it, an image is 8-bit RGB of the size that it has.
+    pub image: Option<Image>,
     /// Whether a record without it is rejected.
     #[serde(default = "yes")]
     pub required: bool,
+}
+
+/// How a plugin wants to see an image. The host decodes it, whatever its container, and gives pixels that are alike.
+///
+/// A column of images is Arrow's `arrow.variable_shape_tensor` with the dimensions height, width, channels.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// Pixels of a row. An image has the size of its file unless both sides are stated.
+    #[schemars(range(min = 1, max = 16384))]
+    pub width: Option<u32>,
+    /// Rows.
+    #[schemars(range(min = 1, max = 16384))]
+    pub height: Option<u32>,
+    /// Grey, or red, green and blue.
+    #[serde(default)]
+    pub channels: Channels,
+    /// What a sample is.
+    #[serde(default)]
+    pub sample: Sample,
+    /// What becomes of an image with other proportions than those that are stated.
+    #[serde(default)]
+    pub fit: Fitting,
+    /// The value of the bars of a letterbox, on the scale of the samples.
+    #[serde(default)]
+    pub pad: i32,
+    /// How it is resized.
+    #[serde(default)]
+    pub filter: Filter,
+}
+
+/// Channels of an image.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Channels {
+    /// One: how bright it is.
+    Grey,
+    /// Three: red, green, blue.
+    #[default]
+    Rgb,
+}
+
+impl Channels {
+    /// How many there are.
+    pub fn count(self) -> u32 {
+        match self {
+            Channels::Grey => 1,
+            Channels::Rgb => 3,
+        }
+    }
+}
+
+/// What a sample of an image is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sample {
+    /// 0 is black, 255 is white, as a person would be shown it.
+    #[default]
+    U8,
+    /// 0 is black, 65,535 is white, as a person would be shown it.
+    U16,
+    /// The values as the file means them, such as Hounsfield units; 0 to 255 of an 8-bit image.
+    F32,
+}
+
+/// What becomes of an image with other proportions than a plugin wants.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fitting {
+    /// It is stretched.
+    #[default]
+    Stretch,
+    /// It keeps its proportions, between two bars of the value `pad`.
+    Letterbox,
+    /// It keeps its proportions, and loses what stands out.
+    Crop,
+}
+
+/// How an image is resized. Each filter is widened where an image becomes smaller, so that every pixel counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Filter {
+    /// The nearest pixel alone.
+    Nearest,
+    /// Triangle.
+    Bilinear,
+    /// Cubic, a = -0.5.
+    #[default]
+    Bicubic,
+    /// Lanczos, three lobes.
+    Lanczos,
 }
 
 /// Something that becomes known about a record after it happened.
@@ -255,6 +348,18 @@ pub struct Output {
     /// The score from which on the positive class is predicted. 0.5 unless stated.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub threshold: Option<f64>,
+    /// That the plugin says of each record how far it is from what it was trained on. For classifications.
+    pub novelty: Option<Novelty>,
+}
+
+/// How far from what a plugin was trained on a record may be.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Novelty {
+    /// The distance, in the plugin's own unit, from which on a record is unfamiliar: its prediction means nothing.
+    pub threshold: f64,
+    /// What the distance is, and how the threshold was chosen, for people.
+    pub description: Option<String>,
 }
 
 /// What the plugin can take.

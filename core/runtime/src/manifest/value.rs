@@ -24,7 +24,7 @@ pub enum FieldType {
     Category,
     /// Microseconds since 1970-01-01 UTC.
     Timestamp,
-    /// A decoded image. Known, but not read by this version.
+    /// An image, which the host decodes.
     Image,
     /// A list of one of the other types, without images and lists.
     List(Box<FieldType>),

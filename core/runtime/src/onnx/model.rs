@@ -170,13 +170,18 @@ impl Model {
         &self.outputs
     }
 
-    /// Runs the network: all of its inputs and outputs, in its own order, the outputs in the exact shapes that it gives.
+    /// Runs the network: all of its inputs, and the first of its outputs, as many as `outputs` has, in its own order and in the
+    /// exact shapes that it gives. What leads to no wanted output is not computed.
     ///
     /// Waits when as many runs as there are sessions are under way. A batch of no rows is fine if the network's
     /// operators take one.
     pub fn run(&self, inputs: &[TensorView<'_>], outputs: &mut [TensorViewMut<'_>]) -> Result<(), RunError> {
+        let wanted = match outputs.len() {
+            0 => &self.outputs[..],
+            wanted => &self.outputs[..wanted.min(self.outputs.len())],
+        };
         check("input", &self.inputs, inputs.len(), inputs.iter().map(TensorView::facts))?;
-        check("output", &self.outputs, outputs.len(), outputs.iter().map(TensorViewMut::facts))?;
+        check("output", wanted, outputs.len(), outputs.iter().map(TensorViewMut::facts))?;
         let mut turn = self.take()?;
         let done = turn.session().run(&self.names, inputs, outputs);
         done.map_err(|error| RunError::Failed(error.message().to_owned()))

@@ -116,8 +116,8 @@ impl Session {
         let (input_names, output_names) = names.pointers.split_at(names.inputs);
         let (inputs, outputs) = self.values.split_at_mut(names.inputs);
         #[expect(unsafe_code, reason = "the wrapper of ort allocates outputs on every run")]
-        // SAFETY: the session lives and runs for nobody else, since it is borrowed mutably. Names and values are as many
-        // as stated and live; `Value` is a transparent pointer, and no output is null, so none is replaced. The values
+        // SAFETY: the session lives and runs for nobody else, since it is borrowed mutably. There are as many values as stated,
+        // and at least as many names, and they live; `Value` is a transparent pointer, and no output is null, so none is replaced. The values
         // point at memory of the size that their type and shape take, lent for this call, and the outputs' memory is
         // nobody else's. ONNX Runtime fails instead of writing an output of another shape.
         unsafe {
@@ -128,7 +128,7 @@ impl Session {
                 inputs.as_ptr().cast(),
                 inputs.len(),
                 output_names.as_ptr(),
-                output_names.len(),
+                outputs.len(),
                 outputs.as_mut_ptr().cast(),
             ))
         }

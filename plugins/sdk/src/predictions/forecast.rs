@@ -1,9 +1,7 @@
 //! Numbers at future times.
 
-use foretell_abi::{ArrowArray, ArrowSchema};
-
+use super::Predictions;
 use super::grow::{Ends, Floats};
-use super::{Predictions, array_of, type_of};
 use crate::Error;
 use crate::owned::{Type, Values};
 
@@ -74,17 +72,17 @@ impl Predictions for Forecasts {
         self.ends.len()
     }
 
-    fn schema() -> ArrowSchema {
+    fn types() -> Vec<Type> {
         let fields = vec![
             Type::leaf(c"event_time", c"tsu:"),
             Type::leaf(c"value", c"f"),
             Type::leaf(c"low", c"f").nullable(),
             Type::leaf(c"high", c"f").nullable(),
         ];
-        type_of(Type::list(c"steps", Type::structure(c"item", fields)))
+        vec![Type::list(c"steps", Type::structure(c"item", fields))]
     }
 
-    fn into_array(self) -> Result<ArrowArray, Error> {
+    fn into_columns(self) -> Result<Vec<Values>, Error> {
         let length = self.times.len();
         let fields = vec![
             Values::times(self.times),
@@ -92,6 +90,6 @@ impl Predictions for Forecasts {
             self.lows.into_values(),
             self.highs.into_values(),
         ];
-        Ok(array_of(self.ends.into_values(Values::structure(length, fields))?))
+        Ok(vec![self.ends.into_values(Values::structure(length, fields))?])
     }
 }

@@ -1,11 +1,17 @@
 //! What a plugin answers: one row for each record, in a form that its task fixes.
 
+mod classes;
 mod forecast;
 mod grow;
+mod maps;
+mod novelty;
 mod ranking;
 
+pub use classes::Classes;
 pub use forecast::{Forecasts, Step};
 use foretell_abi::{ArrowArray, ArrowSchema};
+pub use maps::{Maps, Masks};
+pub use novelty::WithNovelty;
 pub use ranking::Rankings;
 
 use crate::Error;
@@ -21,10 +27,21 @@ pub trait Predictions: Sized {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// Their Arrow type.
-    fn schema() -> ArrowSchema;
+    /// Types of their columns.
+    #[doc(hidden)]
+    fn types() -> Vec<Type>;
+    /// Their columns, or why they can't be handed over.
+    #[doc(hidden)]
+    fn into_columns(self) -> Result<Vec<Column>, Error>;
+    /// Their Arrow type: a struct.
+    fn schema() -> ArrowSchema {
+        Type::structure(c"", Self::types()).into_schema()
+    }
     /// Hands them over, or says why they can't be.
-    fn into_array(self) -> Result<ArrowArray, Error>;
+    fn into_array(self) -> Result<ArrowArray, Error> {
+        let length = self.len();
+        Ok(Column::structure(length, self.into_columns()?).into_array())
+    }
 }
 
 macro_rules! one_float {
@@ -55,12 +72,12 @@ macro_rules! one_float {
                 self.0.len()
             }
 
-            fn schema() -> ArrowSchema {
-                type_of(Type::leaf($column, c"f"))
+            fn types() -> Vec<Type> {
+                vec![Type::leaf($column, c"f")]
             }
 
-            fn into_array(self) -> Result<ArrowArray, Error> {
-                Ok(array_of(Column::floats(self.0)))
+            fn into_columns(self) -> Result<Vec<Column>, Error> {
+                Ok(vec![Column::floats(self.0)])
             }
         }
     };
@@ -75,12 +92,3 @@ one_float!(
     Values,
     c"value"
 );
-
-/// Predictions are a struct, here of one column.
-fn type_of(column: Type) -> ArrowSchema {
-    Type::structure(c"", vec![column]).into_schema()
-}
-
-fn array_of(column: Column) -> ArrowArray {
-    Column::structure(column.length, vec![column]).into_array()
-}

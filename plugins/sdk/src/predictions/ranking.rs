@@ -1,9 +1,7 @@
 //! Items in order.
 
-use foretell_abi::{ArrowArray, ArrowSchema};
-
+use super::Predictions;
 use super::grow::{Ends, Texts};
-use super::{Predictions, array_of, type_of};
 use crate::Error;
 use crate::owned::{Type, Values};
 
@@ -62,18 +60,18 @@ impl Predictions for Rankings {
         self.ends.len()
     }
 
-    fn schema() -> ArrowSchema {
+    fn types() -> Vec<Type> {
         let fields = vec![
             Type::leaf(c"item", c"u"),
             Type::leaf(c"score", c"f"),
             Type::leaf(c"reason", c"u").nullable(),
         ];
-        type_of(Type::list(c"items", Type::structure(c"item", fields)))
+        vec![Type::list(c"items", Type::structure(c"item", fields))]
     }
 
-    fn into_array(self) -> Result<ArrowArray, Error> {
+    fn into_columns(self) -> Result<Vec<Values>, Error> {
         let length = self.scores.len();
         let fields = vec![self.items.into_values(), Values::floats(self.scores), self.reasons.into_values()];
-        Ok(array_of(self.ends.into_values(Values::structure(length, fields))?))
+        Ok(vec![self.ends.into_values(Values::structure(length, fields))?])
     }
 }
