@@ -103,7 +103,7 @@ impl Store {
             if data.len() > BLOB_BYTES_MAX {
                 return Err(BlobErrorKind::TooLarge { bytes: data.len() });
             }
-            let hash = blake3::hash(data).to_hex().to_string();
+            let hash = hash_of(data);
             self.insert_blob(&hash, media_type, data.len() as u64, Some(data), None).await?;
             Ok(hash)
         };
@@ -162,10 +162,10 @@ impl Store {
                     tokio::fs::read(&path).await.map_err(|source| unreadable(&path, source))?
                 }
             };
-            let found = blake3::hash(&data).to_hex();
-            match found.as_str() == hash {
+            let found = hash_of(&data);
+            match found == hash {
                 true => Ok(data),
-                false => Err(BlobErrorKind::Changed { found: found.to_string() }),
+                false => Err(BlobErrorKind::Changed { found }),
             }
         };
         read.await.map_err(|kind| BlobError { verb: "read", what: format!("blob `{hash}`"), kind })
@@ -216,6 +216,11 @@ impl Store {
         }
         Ok(transaction.commit().await?)
     }
+}
+
+/// The name of a content: its BLAKE3 hash, in hexadecimal.
+pub(crate) fn hash_of(data: &[u8]) -> String {
+    blake3::hash(data).to_hex().to_string()
 }
 
 /// Hash and size of a file, read piece by piece.

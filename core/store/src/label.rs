@@ -15,7 +15,7 @@
 //! # let store = Store::create_or_open(directory.path().join("shop.db")).await?;
 //! # let source = SourceInfo { kind: SourceKind::Live, name: "docs".into(), hash: None, mapping: None };
 //! # let mut appender = Appender::begin(&store, "shop", vec![], source).await?;
-//! # let order = NewRecord { external_id: None, event_time: 0, payload: "{}".into(), keys: vec![], labels: vec![] };
+//! # let order = NewRecord { external_id: None, event_time: 0, payload: "{}".into(), keys: vec![], labels: vec![], media: vec![] };
 //! # let record_id = appender.append(vec![order]).await?[0].record_id();
 //! let finding = |value, known_at| NewLabel {
 //!     record_id,

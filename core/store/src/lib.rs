@@ -22,6 +22,7 @@
 //!     payload: r#"{"customer":"596","amount":57.16}"#.into(),
 //!     keys: vec![Some("596".into())],
 //!     labels: vec![],
+//!     media: vec![],
 //! };
 //! let record_id = appender.append(vec![order]).await?[0].record_id();
 //! appender.finish().await?;

@@ -103,6 +103,7 @@ fn record(external_id: &str, event_time: i64, payload: &str) -> NewRecord {
         payload: payload.to_owned(),
         keys: vec![None],
         labels: Vec::new(),
+        media: vec![],
     }
 }
 
@@ -332,6 +333,7 @@ fn order() -> impl Strategy<Value = NewRecord> {
             .map(|(value, known_at)| label(LabelValue::Bool(value), known_at))
             .into_iter()
             .collect(),
+        media: vec![],
     })
 }
 

@@ -14,7 +14,7 @@
 //! # let mut appender = Appender::begin(&store, "shop", vec![], source).await?;
 //! # let label = NewRecordLabel { name: "returned".into(), value: LabelValue::Bool(true), known_at: 86_400_000_000 };
 //! # let payload = r#"{"customer":"596","amount":57.16}"#.into();
-//! # let order = NewRecord { external_id: Some("A-17".into()), event_time: 0, payload, keys: vec![], labels: vec![label] };
+//! # let order = NewRecord { external_id: Some("A-17".into()), event_time: 0, payload, keys: vec![], labels: vec![label], media: vec![] };
 //! # appender.append(vec![order]).await?;
 //! let path = directory.path().join("orders.csv");
 //! let report = Export::new(&store, RecordFilter::domain("shop")).to_file(&path, |_| {}).await?;

@@ -60,6 +60,7 @@
 //! # let mut appender = Appender::begin(&store, "shop", vec!["customer".into()], source).await?;
 //! # let order = |time, payload: &str| NewRecord {
 //! #     external_id: None, event_time: time, payload: payload.into(), keys: vec![Some("596".into())], labels: vec![],
+//! #     media: vec![],
 //! # };
 //! // Two orders of customer 596, an hour apart.
 //! let ids: Vec<i64> = appender

@@ -154,7 +154,7 @@ impl Plan {
         }
         let payload = String::from_utf8(payload).expect("JSON of checked text is text");
         let labels = self.labels(row, event_time)?;
-        Ok(NewRecord { external_id, event_time, payload, keys, labels })
+        Ok(NewRecord { external_id, event_time, payload, keys, labels, media: vec![] })
     }
 
     fn labels(&self, row: &impl Row, event_time: Micros) -> Result<Vec<NewRecordLabel>, Refusal> {

@@ -20,7 +20,7 @@
 //! # let store = Store::create_or_open(directory.path().join("shop.db")).await?;
 //! # let source = SourceInfo { kind: SourceKind::Live, name: "docs".into(), hash: None, mapping: None };
 //! # let mut appender = Appender::begin(&store, "shop", vec![], source).await?;
-//! # let order = NewRecord { external_id: None, event_time: 0, payload: "{}".into(), keys: vec![], labels: vec![] };
+//! # let order = NewRecord { external_id: None, event_time: 0, payload: "{}".into(), keys: vec![], labels: vec![], media: vec![] };
 //! # appender.append(vec![order]).await?;
 //! # let plugin = PluginVersion { name: "returns".into(), version: "1.0.0".into(), domain: "shop".into(),
 //! #     task: "binary-classification".into(), library_hash: "a".into(), manifest_hash: "b".into(), manifest: "".into() };

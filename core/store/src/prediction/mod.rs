@@ -12,7 +12,7 @@
 //! # let store = Store::create_or_open(directory.path().join("shop.db")).await?;
 //! # let source = SourceInfo { kind: SourceKind::Live, name: "docs".into(), hash: None, mapping: None };
 //! # let mut appender = Appender::begin(&store, "shop", vec![], source).await?;
-//! # let order = NewRecord { external_id: None, event_time: 0, payload: "{}".into(), keys: vec![], labels: vec![] };
+//! # let order = NewRecord { external_id: None, event_time: 0, payload: "{}".into(), keys: vec![], labels: vec![], media: vec![] };
 //! # let record_id = appender.append(vec![order]).await?[0].record_id();
 //! # let plugin = PluginVersion { name: "returns".into(), version: "1.0.0".into(), domain: "shop".into(),
 //! #     task: "binary-classification".into(), library_hash: "a".into(), manifest_hash: "b".into(), manifest: "".into() };
@@ -36,6 +36,7 @@
 //! **Pitfall:** predictions are durable like work that can be done again: a crash of the program loses nothing, but a
 //! power cut may lose the last batches. A resumed run finds them missing and scores them.
 
+mod answered;
 mod paired;
 mod scored;
 mod summary;
@@ -43,6 +44,7 @@ mod summary;
 use serde::Serialize;
 use sqlx::{FromRow, SqliteConnection};
 
+pub use self::answered::{Answered, AnsweredFilter, Unanswered};
 pub use self::paired::{CLASSES_MAX, Paired, PairedError, PairedErrorKind, PairedFilter};
 pub(crate) use self::scored::numbers;
 pub use self::scored::{RunSelection, Scored, ScoredError, ScoredErrorKind, ScoredFilter};

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::str::FromStr;
 
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, Row, SqlitePool};
 
 use crate::fault::Fault;
 use crate::open::Store;
@@ -156,7 +156,7 @@ impl Store {
     }
 
     async fn read_scored(&self, filter: &ScoredFilter) -> Result<Scored, ScoredErrorKind> {
-        let sql = filter.sql(&self.selected_runs(filter).await?);
+        let sql = filter.sql(&selected_runs(self.readers(), &filter.domain, &filter.runs).await?);
         let mut snapshot = self.readers().begin().await?;
         let mut scored = Scored { fields: vec![Vec::new(); filter.fields.len()], ..Scored::default() };
         let mut last = (filter.from.unwrap_or(Micros::MIN), i64::MIN);
@@ -178,34 +178,50 @@ impl Store {
             }
         }
     }
+}
 
-    /// The runs that are meant, the latest first.
-    async fn selected_runs(&self, filter: &ScoredFilter) -> Result<Vec<i64>, ScoredErrorKind> {
-        let query = match &filter.runs {
-            RunSelection::Run(id) => sqlx::query_scalar(
-                "SELECT run.id FROM run JOIN plugin_version ON plugin_version.id = plugin_version_id
-                 WHERE domain = ?1 AND run.id = ?2",
-            )
-            .bind(&filter.domain)
-            .bind(id),
-            RunSelection::Plugin { name, version } => sqlx::query_scalar(
-                "SELECT run.id FROM run JOIN plugin_version ON plugin_version.id = plugin_version_id
-                 WHERE domain = ?1 AND name = ?2 AND (version = ?3 OR ?3 IS NULL AND shadow = 0) ORDER BY run.id DESC",
-            )
-            .bind(&filter.domain)
-            .bind(name)
-            .bind(version),
-            RunSelection::Model(hash) => sqlx::query_scalar(
-                "SELECT DISTINCT run.id FROM run JOIN plugin_version ON plugin_version.id = plugin_version_id
-                 JOIN run_model ON run_id = run.id JOIN model ON model.id = model_id
-                 WHERE domain = ?1 AND hash = ?2 ORDER BY run.id DESC",
-            )
-            .bind(&filter.domain)
-            .bind(hash),
-        };
-        match query.fetch_all(self.readers()).await? {
-            runs if runs.is_empty() => Err(ScoredErrorKind::NoRun),
-            runs => Ok(runs),
+/// The runs that are meant, the latest first.
+pub(super) async fn selected_runs(
+    readers: &SqlitePool,
+    domain: &str,
+    runs: &RunSelection,
+) -> Result<Vec<i64>, ScoredErrorKind> {
+    let query = match runs {
+        RunSelection::Run(id) => sqlx::query_scalar(
+            "SELECT run.id FROM run JOIN plugin_version ON plugin_version.id = plugin_version_id
+             WHERE domain = ?1 AND run.id = ?2",
+        )
+        .bind(domain)
+        .bind(id),
+        RunSelection::Plugin { name, version } => sqlx::query_scalar(
+            "SELECT run.id FROM run JOIN plugin_version ON plugin_version.id = plugin_version_id
+             WHERE domain = ?1 AND name = ?2 AND (version = ?3 OR ?3 IS NULL AND shadow = 0) ORDER BY run.id DESC",
+        )
+        .bind(domain)
+        .bind(name)
+        .bind(version),
+        RunSelection::Model(hash) => sqlx::query_scalar(
+            "SELECT DISTINCT run.id FROM run JOIN plugin_version ON plugin_version.id = plugin_version_id
+             JOIN run_model ON run_id = run.id JOIN model ON model.id = model_id
+             WHERE domain = ?1 AND hash = ?2 ORDER BY run.id DESC",
+        )
+        .bind(domain)
+        .bind(hash),
+    };
+    match query.fetch_all(readers).await? {
+        runs if runs.is_empty() => Err(ScoredErrorKind::NoRun),
+        runs => Ok(runs),
+    }
+}
+
+/// An expression of SQL: of these runs, the latest that predicted `record`.
+pub(super) fn latest_run(runs: &[i64]) -> String {
+    match runs {
+        [run] => run.to_string(),
+        runs => {
+            let runs: Vec<String> = runs.iter().map(i64::to_string).collect();
+            let runs = runs.join(",");
+            format!("(SELECT max(run_id) FROM prediction WHERE record_id = record.id AND run_id IN ({runs}))")
         }
     }
 }
@@ -216,16 +232,7 @@ impl ScoredFilter {
     /// Only numbers are written into the text; everything else is bound. A score has 17 digits, which is what it takes
     /// to read the same number back. (SQLite's arithmetic gets all 17 right except for extreme exponents.)
     fn sql(&self, runs: &[i64]) -> String {
-        let run = match runs {
-            [run] => run.to_string(),
-            runs => {
-                let runs: Vec<String> = runs.iter().map(i64::to_string).collect();
-                let runs = runs.join(",");
-                format!(
-                    "(SELECT max(run_id) FROM prediction WHERE record_id = record.id AND run_id IN ({runs}))"
-                )
-            }
-        };
+        let run = latest_run(runs);
         let (mut texts, mut lists) = (String::new(), String::new());
         if self.external_ids {
             texts += ", external_id";

@@ -1,12 +1,14 @@
 //! Writing records, in batches, each on the disk when it is acknowledged.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use sqlx::{Row, SqliteConnection};
 
 use super::reject::{RejectOrigin, insert_rejects};
 use super::source::{finish_source, insert_source};
-use super::{NewRecord, Outcome, PAYLOAD_BYTES_MAX, Reject, SourceInfo};
+use super::{NewMedium, NewRecord, Outcome, PAYLOAD_BYTES_MAX, Reject, SourceInfo};
+use crate::blob::BLOB_BYTES_MAX;
 use crate::fault::Fault;
 use crate::open::{Durability, Store, begin};
 use crate::rows::{Insert, chunks};
@@ -33,6 +35,14 @@ const INSERT_LABEL: Insert = Insert {
 };
 const INSERT_KEY: Insert =
     Insert { into: "INSERT INTO record_key (entity_id, event_time, record_id)", row: "(?, ?, ?)", then: "" };
+
+const INSERT_BLOB: Insert = Insert {
+    into: "INSERT INTO blob (hash, media_type, bytes, data)",
+    row: "(?, ?, ?, ?)",
+    then: "ON CONFLICT (hash) DO NOTHING",
+};
+const INSERT_RECORD_BLOB: Insert =
+    Insert { into: "INSERT INTO record_blob (record_id, field, hash)", row: "(?, ?, ?)", then: "" };
 
 /// Records that could not be appended. None of the batch was stored.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +95,18 @@ pub enum AppendErrorKind {
         index: usize,
         /// `external id`, or the name of the key.
         field: String,
+    },
+    /// A medium is larger than [`BLOB_BYTES_MAX`].
+    #[error(
+        "record {index} of the batch has {bytes} bytes in field `{field}`, and at most {BLOB_BYTES_MAX} are kept"
+    )]
+    Medium {
+        /// Which record.
+        index: usize,
+        /// The field of the payload that names it.
+        field: String,
+        /// Its size.
+        bytes: usize,
     },
     /// A label is NaN or infinite.
     #[error("record {index} of the batch has label `{name}` with a value that is not a finite number")]
@@ -208,6 +230,7 @@ impl Appender {
             })
         };
         self.insert_labels(&mut transaction, stored()).await?;
+        insert_media(&mut transaction, stored()).await?;
         let learned = self.insert_keys(&mut transaction, stored()).await?;
         insert_rejects(&mut transaction, RejectOrigin::Source(self.source_id), rejects).await?;
         transaction.commit().await?;
@@ -273,6 +296,51 @@ impl Appender {
             .await?;
         Ok(())
     }
+}
+
+/// Stores the media of the records, each content once.
+async fn insert_media<'r>(
+    connection: &mut SqliteConnection,
+    stored: impl Iterator<Item = (&'r NewRecord, i64)>,
+) -> Result<(), sqlx::Error> {
+    let mut media: Vec<(i64, String, &NewMedium)> = Vec::new();
+    for (record, id) in stored {
+        for medium in &record.media {
+            // Frames of one file share its content, and follow each other.
+            let hash = match media.last() {
+                Some((_, hash, last)) if Arc::ptr_eq(&last.data, &medium.data) => hash.clone(),
+                _ => medium.hash(),
+            };
+            media.push((id, hash, medium));
+        }
+    }
+    let mut written = HashSet::new();
+    // One statement with many contents would hold them all in memory a second time.
+    for one in media.chunks(1) {
+        if !written.insert(one[0].1.as_str()) {
+            continue;
+        }
+        INSERT_BLOB
+            .write(
+                connection,
+                one,
+                |query, (_, hash, medium)| {
+                    let (media_type, data) = (medium.media_type.as_str(), medium.data.as_ref());
+                    query.bind(hash.as_str()).bind(media_type).bind(data.len() as i64).bind(data)
+                },
+                |query| query,
+            )
+            .await?;
+    }
+    INSERT_RECORD_BLOB
+        .write(
+            connection,
+            &media,
+            |query, (id, hash, medium)| query.bind(id).bind(medium.field.as_str()).bind(hash.as_str()),
+            |query| query,
+        )
+        .await?;
+    Ok(())
 }
 
 /// Looks up the records of `chunk` that were not added because their external id was there before.
@@ -406,6 +474,10 @@ fn check(index: usize, record: &NewRecord, keys: &[Key]) -> Result<(), AppendErr
         .find(|(_, value)| value.as_deref().is_some_and(|value| value.contains('\0')));
     if let Some((field, _)) = nul {
         return Err(AppendErrorKind::Nul { index, field: field.to_owned() });
+    }
+    if let Some(medium) = record.media.iter().find(|medium| medium.data.len() > BLOB_BYTES_MAX) {
+        let (field, bytes) = (medium.field.clone(), medium.data.len());
+        return Err(AppendErrorKind::Medium { index, field, bytes });
     }
     match record.labels.iter().find(|label| !label.value.is_finite()) {
         Some(label) => Err(AppendErrorKind::LabelNotFinite { index, name: label.name.clone() }),

@@ -23,6 +23,7 @@
 //!     payload: r#"{"customer":"596","amount":57.16}"#.into(),
 //!     keys: vec![Some("596".into())],
 //!     labels: vec![NewRecordLabel { name: "returned".into(), value: LabelValue::Bool(false), known_at: time + 7 * DAY }],
+//!     media: vec![],
 //! };
 //! let outcomes = appender.append(vec![order.clone(), order]).await?;
 //! assert!(matches!(outcomes[..], [Outcome::Stored(a), Outcome::AlreadyStored(b)] if a == b));
@@ -56,6 +57,8 @@ pub use reject::{Reject, RejectFilter, RejectReason, RejectedRecord};
 pub(crate) use reject::{RejectOrigin, insert_rejects};
 pub use source::{Source, SourceInfo, SourceKind};
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, TypeInfo, ValueRef};
@@ -80,6 +83,26 @@ pub struct NewRecord {
     pub keys: Vec<Option<String>>,
     /// What is already known about it.
     pub labels: Vec<NewRecordLabel>,
+    /// Media that belong to it, which are stored with it.
+    pub media: Vec<NewMedium>,
+}
+
+/// Encoded media of a record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewMedium {
+    /// The field of the payload that names it by its hash.
+    pub field: String,
+    /// Its media type, such as `image/png`.
+    pub media_type: String,
+    /// The content, kept once however many records have it.
+    pub data: Arc<[u8]>,
+}
+
+impl NewMedium {
+    /// The name of the content: its BLAKE3 hash, in hexadecimal.
+    pub fn hash(&self) -> String {
+        crate::blob::hash_of(&self.data)
+    }
 }
 
 /// A label that arrives together with its record.

@@ -59,6 +59,7 @@ impl Store {
     /// # let price = |event_time, price: &str| NewRecord {
     /// #     external_id: None, event_time, payload: format!(r#"{{"item":"tea","price":{price}}}"#),
     /// #     keys: vec![Some("tea".into())], labels: vec![],
+    /// #     media: vec![],
     /// # };
     /// // Tea has become dearer.
     /// appender.append(vec![price(0, "2.5"), price(1, "3")]).await?;

@@ -116,6 +116,36 @@ impl Store {
             .while_reading(|| format!("a record of domain `{domain}`"))
     }
 
+    /// Those of these records that there are, by their ids. They are held in memory.
+    pub async fn records_among(&self, members: &Members) -> Result<Vec<Record>, ReadError> {
+        let stretches: Vec<(i64, i64)> = members.stretches().collect();
+        sqlx::query_as(
+            "SELECT record.* FROM json_each(?) AS stretch
+             CROSS JOIN record NOT INDEXED ON record.id BETWEEN stretch.value ->> 0 AND stretch.value ->> 1
+             ORDER BY record.id",
+        )
+        .bind(serde_json::to_string(&stretches).expect("numbers are JSON"))
+        .fetch_all(self.readers())
+        .await
+        .while_reading(|| format!("{} records", members.len()))
+    }
+
+    /// Those of the records with one of these names that there are, in no order.
+    pub async fn records_by_external_ids<'n>(
+        &self,
+        domain: &str,
+        external_ids: impl IntoIterator<Item = &'n str>,
+    ) -> Result<Vec<Record>, ReadError> {
+        sqlx::query_as(
+            "SELECT * FROM record WHERE domain = ? AND external_id IN (SELECT value FROM json_each(?))",
+        )
+        .bind(domain)
+        .bind(serde_json::Value::from_iter(external_ids).to_string())
+        .fetch_all(self.readers())
+        .await
+        .while_reading(|| format!("records of domain `{domain}`"))
+    }
+
     /// Records by event time, then id; at most `limit` of them.
     ///
     /// They are held in memory, so this is for lists that a person looks at, not for a whole database.

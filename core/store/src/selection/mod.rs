@@ -18,6 +18,7 @@
 //! # let order = |amount: &str| NewRecord {
 //! #     external_id: None, event_time: 0, payload: format!(r#"{{"amount":{amount}}}"#),
 //! #     keys: vec![Some("596".into())], labels: vec![],
+//! #     media: vec![],
 //! # };
 //! appender.append(vec![order("80.0"), order("120.0")]).await?;
 //!
@@ -69,12 +70,16 @@ pub use expression::{ConditionFunction, FUNCTIONS};
 pub(crate) use pages::{Page, Pages, span};
 
 use crate::fault::{ReadContext, ReadError};
+use crate::members::Members;
 use crate::open::Store;
 use crate::record::LabelValue;
 use crate::time::{Micros, format_time};
 
 /// Seconds that looking for one page of records, or counting all of them, may take where there is a condition.
 pub const SELECT_SECONDS_MAX: u64 = 60;
+
+/// Ids that are read together when all of them are wanted.
+const PAGE_RECORDS: usize = 1 << 16;
 
 const SELECT_TIME_MAX: Duration = Duration::from_secs(SELECT_SECONDS_MAX);
 
@@ -104,6 +109,9 @@ pub struct Selection {
     /// Only records that were stored after the one with this id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<i64>,
+    /// Only these records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<Members>,
     /// Only records for which this SQL expression is true: see [the module](self#conditions).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
@@ -170,6 +178,9 @@ impl Selection {
         }
         if let Some(after) = self.after {
             add(format_args!("stored after record {after}"));
+        }
+        if let Some(records) = &self.records {
+            add(format_args!("{} records by their ids", records.len()));
         }
         if let Some(condition) = &self.condition {
             add(format_args!("where {condition}"));
@@ -246,6 +257,25 @@ impl Store {
     /// How many records are selected.
     pub async fn count_selected(&self, selection: &Selection) -> Result<u64, SelectionError> {
         self.try_count_selected(selection).await.map_err(|kind| kind.of(&selection.domain))
+    }
+
+    /// The ids of the records that are selected, as of one moment.
+    pub async fn selected(&self, selection: &Selection) -> Result<Members, SelectionError> {
+        self.try_selected(selection).await.map_err(|kind| kind.of(&selection.domain))
+    }
+
+    async fn try_selected(&self, selection: &Selection) -> Result<Members, SelectionErrorKind> {
+        let mut snapshot = self.readers().begin().await.while_reading(|| selection.what())?;
+        let id_max = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM record")
+            .fetch_one(&mut *snapshot)
+            .await
+            .while_reading(|| selection.what())?;
+        let mut pages = Pages::new(&mut snapshot, selection, id_max).await?;
+        let mut ids = Vec::new();
+        while let Some(page) = pages.next(&mut snapshot, PAGE_RECORDS).await? {
+            ids.extend(page.ids);
+        }
+        Ok(ids.into_iter().collect())
     }
 
     async fn try_count_selected(&self, selection: &Selection) -> Result<u64, SelectionErrorKind> {

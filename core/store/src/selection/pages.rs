@@ -59,6 +59,15 @@ const BY_KEY: Place = Place {
 const BY_ID: Place =
     Place { tables: "record AS r NOT INDEXED", within: "r.domain = ?1", time: "r.event_time", id: "r.id" };
 
+/// Records that are named by their ids. The stretches stand on the left, so that only the records in them are read.
+const BY_NAME: Place = Place {
+    tables: "json_each(?14) AS stretch CROSS JOIN record AS r NOT INDEXED
+             ON r.id BETWEEN stretch.value ->> 0 AND stretch.value ->> 1",
+    within: "r.domain = ?1",
+    time: "r.event_time",
+    id: "r.id",
+};
+
 /// The selected records up to an id, page by page.
 #[derive(Debug)]
 pub(crate) struct Pages<'s> {
@@ -84,6 +93,7 @@ impl<'s> Pages<'s> {
         let after = selection.after();
         let place = match &selection.key {
             Some(_) => BY_KEY,
+            None if selection.records.is_some() => BY_NAME,
             None if after > 0 && id_max.saturating_sub(after) <= NEW_IDS_MAX => BY_ID,
             None => BY_TIME,
         };
@@ -149,7 +159,12 @@ impl<'s> Pages<'s> {
     ) -> Result<SqliteRow, SelectionErrorKind> {
         let runs = self.selection.unscored.as_ref();
         let runs = runs.map(|unscored| serde_json::Value::from(unscored.runs.as_slice()).to_string());
-        let query = self.bind(sqlx::query(AssertSqlSafe(sql)), limit, runs.as_deref());
+        let named = self.selection.records.as_ref();
+        let named = named.map(|records| {
+            serde_json::Value::from_iter(records.stretches().map(|(first, last)| vec![first, last]))
+                .to_string()
+        });
+        let query = self.bind(sqlx::query(AssertSqlSafe(sql)), limit, runs.as_deref(), named.as_deref());
         match self.selection.condition {
             None => Ok(query.fetch_one(connection).await.while_reading(|| self.selection.what())?),
             Some(_) => fetch_one_within(connection, SELECT_TIME_MAX, query)
@@ -158,8 +173,14 @@ impl<'s> Pages<'s> {
         }
     }
 
-    /// Binds ?1 to ?13. A value that a selection does not have is null, and is in none of its statements.
-    fn bind<'q>(&'q self, query: Binding<'q>, limit: usize, runs: Option<&'q str>) -> Binding<'q> {
+    /// Binds ?1 to ?14. A value that a selection does not have is null, and is in none of its statements.
+    fn bind<'q>(
+        &'q self,
+        query: Binding<'q>,
+        limit: usize,
+        runs: Option<&'q str>,
+        named: Option<&'q str>,
+    ) -> Binding<'q> {
         let Selection { domain, to, key, label, source, .. } = self.selection;
         let (name, value) = key.as_ref().map(|(name, value)| (name, value)).unzip();
         let query = query
@@ -176,7 +197,7 @@ impl<'s> Pages<'s> {
             Some(value) => value.bind(query),
             None => query.bind(None::<i64>),
         };
-        query.bind(*source).bind(runs).bind(self.selection.after())
+        query.bind(*source).bind(runs).bind(self.selection.after()).bind(named)
     }
 }
 
@@ -191,6 +212,12 @@ fn rows(place: &Place, selection: &Selection, condition: Option<&Condition>) -> 
     };
     if selection.unscored.is_some() || selection.after.is_some() {
         and(format!("{id} > ?13"));
+    }
+    if selection.records.is_some() && selection.key.is_some() {
+        and(format!(
+            "EXISTS (SELECT 1 FROM json_each(?14) AS stretch
+                     WHERE {id} BETWEEN stretch.value ->> 0 AND stretch.value ->> 1)"
+        ));
     }
     if selection.source.is_some() {
         and(format!("(SELECT source_id FROM record WHERE record.id = {id}) = ?11"));

@@ -78,6 +78,8 @@ struct Wish {
     source: Option<usize>,
     /// Stored after the record at this place, of those that there may be.
     after: Option<usize>,
+    /// The records at these places, of those that there may be.
+    records: Option<Vec<usize>>,
     condition: Option<usize>,
     unscored: Option<Vec<bool>>,
 }
@@ -130,19 +132,12 @@ fn wish() -> impl Strategy<Value = Wish> {
         prop::option::weighted(0.3, (0..LABELS.len(), prop::option::of(label_value()))),
         prop::option::weighted(0.2, 0..2_usize),
         prop::option::weighted(0.2, 0..20_usize),
+        prop::option::weighted(0.3, prop::collection::vec(0..20_usize, 0..12)),
         prop::option::weighted(0.4, 0..CONDITIONS.len()),
         prop::option::weighted(0.4, prop::collection::vec(any::<bool>(), RUNS)),
     )
-        .prop_map(|(domain, from, to, customer, label, source, after, condition, unscored)| Wish {
-            domain,
-            from,
-            to,
-            customer,
-            label,
-            source,
-            after,
-            condition,
-            unscored,
+        .prop_map(|(domain, from, to, customer, label, source, after, records, condition, unscored)| {
+            Wish { domain, from, to, customer, label, source, after, records, condition, unscored }
         })
 }
 
@@ -237,6 +232,10 @@ impl World {
             label: wish.label.clone().map(|(name, value)| SelectedLabel { name: LABELS[name].into(), value }),
             source: wish.source.map(|source| self.sources[wish.domain][source]),
             after: wish.after.map(|place| self.id_at(place)),
+            records: wish
+                .records
+                .as_ref()
+                .map(|places| places.iter().map(|place| self.id_at(*place)).collect()),
             condition: wish.condition.map(|condition| CONDITIONS[condition].0.into()),
             unscored: wish
                 .unscored
@@ -265,6 +264,10 @@ impl World {
                 && wish.customer.is_none_or(|customer| order.customer == Some(customer))
                 && wish.source.is_none_or(|source| order.source == source)
                 && wish.after.is_none_or(|place| *id > self.id_at(place))
+                && wish
+                    .records
+                    .as_ref()
+                    .is_none_or(|places| places.iter().any(|place| *id == self.id_at(*place)))
                 && wish.condition.is_none_or(|condition| CONDITIONS[condition].1(order))
                 && wish.label.as_ref().is_none_or(|(name, value)| {
                     held(*name).is_some_and(|held| value.as_ref().is_none_or(|value| same(held, value)))
@@ -298,6 +301,7 @@ impl Order {
             payload: serde_json::json!({ "customer": customer, "amount": self.amount }).to_string(),
             keys: vec![customer.map(str::to_owned)],
             labels: vec![],
+            media: vec![],
         }
     }
 }

@@ -123,6 +123,7 @@ impl Order {
             payload: self.payload().to_string(),
             keys: self.keys.to_vec(),
             labels: self.labels.iter().map(label).collect(),
+            media: vec![],
         }
     }
 }
@@ -351,6 +352,7 @@ async fn lists_of_a_payload_are_input_columns_like_others() {
         payload: (*payload).to_owned(),
         keys: vec![Some("a".into())],
         labels: Vec::new(),
+        media: vec![],
     };
     let outcomes = appender.append(payloads.iter().enumerate().map(record).collect()).await.unwrap();
     shop.ids.extend(outcomes.iter().map(|outcome| outcome.record_id()));

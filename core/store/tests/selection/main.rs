@@ -42,6 +42,7 @@ impl Shop {
                     value: LabelValue::Bool(day == 3),
                     known_at: start() + 7 * DAY,
                 }],
+                media: vec![],
             }
         });
         let outcomes = appender.append(orders.collect()).await.unwrap();
@@ -512,6 +513,7 @@ async fn the_general_view_shows_only_the_domain() {
         payload: "{\"amount\":99}".into(),
         keys: vec![],
         labels: vec![],
+        media: vec![],
     };
     appender.append(vec![sample]).await.unwrap();
     assert_eq!(shop.meeting("payload ->> 'amount' > 30").await, 1);
@@ -531,10 +533,11 @@ fn as_json_a_selection_has_only_what_narrows_it() {
         label: Some(SelectedLabel { name: "returned".into(), value: Some(LabelValue::Bool(true)) }),
         source: Some(3),
         after: Some(4),
+        records: Some([5, 6, 9].into_iter().collect()),
         condition: Some("score > 0.5".into()),
         unscored: Some(Unscored { runs: vec![1, 2], after: 7 }),
     };
-    let text = r#"{"domain":"shop","from":1,"to":2,"key":["customer","596"],"label":{"name":"returned","value":true},"source":3,"after":4,"condition":"score > 0.5","unscored":{"runs":[1,2],"after":7}}"#;
+    let text = r#"{"domain":"shop","from":1,"to":2,"key":["customer","596"],"label":{"name":"returned","value":true},"source":3,"after":4,"records":[[5,6],[9,9]],"condition":"score > 0.5","unscored":{"runs":[1,2],"after":7}}"#;
     assert_eq!(json(&full), text);
     assert_eq!(serde_json::from_str::<Selection>(text).unwrap(), full);
     for value in [LabelValue::Number(2.5), LabelValue::Text("late".into()), LabelValue::Bool(false)] {
@@ -556,13 +559,14 @@ fn a_person_can_read_a_selection_in_one_line() {
         label: Some(SelectedLabel { name: "returned".into(), value: Some(LabelValue::Bool(true)) }),
         source: Some(3),
         after: Some(4),
+        records: Some([5, 6, 9].into_iter().collect()),
         condition: Some("score > 0.5\nOR score < \u{1b}[0.1".into()),
         unscored: Some(Unscored { runs: vec![1, 2], after: 7 }),
     };
     assert_eq!(
         full.describe(),
         "domain shop, from 2018-07-25T00:00:00Z, before 2018-07-26T00:00:00Z, key customer = 596, \
-         label returned = true, source 3, stored after record 4, where score > 0.5 OR score <  [0.1, \
+         label returned = true, source 3, stored after record 4, 3 records by their ids, where score > 0.5 OR score <  [0.1, \
          not scored by 2 earlier runs, stored after record 7"
     );
 }

@@ -1,5 +1,6 @@
 //! The store as its users see it: a file, opened, written, read, damaged.
 
+mod answered;
 mod deployment;
 mod fit;
 mod job;

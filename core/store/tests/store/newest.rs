@@ -58,6 +58,7 @@ async fn stored(events: &[Event]) -> (Shop, Vec<i64>) {
             payload: payload(event),
             keys: vec![event.who.map(str::to_owned)],
             labels: Vec::new(),
+            media: vec![],
         };
         ids.extend(appender.append(vec![record]).await.unwrap().into_iter().map(Outcome::record_id));
     }
@@ -120,6 +121,7 @@ async fn pages_follow_each_other_without_gaps() {
         payload: format!(r#"{{"who":"{}","item":"{number}"}}"#, number % 5_000),
         keys: vec![Some((number % 5_000).to_string())],
         labels: Vec::new(),
+        media: vec![],
     };
     appender.append((0..RECORDS).map(record).collect()).await.unwrap();
     let newest = newest(&shop).await;

@@ -280,3 +280,29 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn media_are_stored_with_their_records_each_content_once() {
+    use foretell_store::record::NewMedium;
+    let shop = Shop::new().await;
+    let medium =
+        |data: &[u8]| NewMedium { field: "photo".into(), media_type: "image/png".into(), data: data.into() };
+    let with = |number, data: &[u8]| NewRecord { media: vec![medium(data)], ..order(number, "ann", number) };
+    let orders = vec![with(1, b"one"), with(2, b"two"), with(3, b"one")];
+    let outcomes = shop.appender().await.append(orders.clone()).await.unwrap();
+    assert_eq!(shop.count("blob").await, 2);
+    for (order, outcome) in orders.iter().zip(&outcomes) {
+        let hash = order.media[0].hash();
+        let blobs = shop.store.record_blobs(outcome.record_id()).await.unwrap();
+        assert_eq!(blobs, [("photo".to_owned(), hash.clone())]);
+        assert_eq!(shop.store.read_blob(&hash).await.unwrap(), order.media[0].data.as_ref());
+    }
+
+    // What is not stored leaves nothing behind: an order that is there already, and a batch that is refused.
+    let again = NewRecord { media: vec![medium(b"three")], ..order(1, "ann", 1) };
+    let outcomes = shop.appender().await.append(vec![again]).await.unwrap();
+    assert!(matches!(outcomes[..], [Outcome::AlreadyStored(_)]));
+    let timeless = NewRecord { event_time: i64::MAX, ..with(4, b"four") };
+    shop.appender().await.append(vec![timeless]).await.unwrap_err();
+    assert_eq!((shop.count("blob").await, shop.count("record_blob").await), (2, 3));
+}

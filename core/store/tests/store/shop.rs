@@ -79,6 +79,7 @@ pub(crate) fn order(number: i64, customer: &str, time: i64) -> NewRecord {
             value: LabelValue::Bool(false),
             known_at: time + 7 * DAY,
         }],
+        media: vec![],
     }
 }
 

@@ -19,6 +19,7 @@ async fn append(shop: &Shop, domain: &str, keys: &[&str], records: &[(&str, serd
         payload: payload.to_string(),
         keys: keys.iter().map(|key| payload[*key].as_str().map(str::to_owned)).collect(),
         labels: Vec::new(),
+        media: vec![],
     };
     let outcomes = appender.append(records.iter().map(record).collect()).await.unwrap();
     outcomes.into_iter().map(Outcome::record_id).collect()
