@@ -19,9 +19,13 @@
 //!   every metric of a classifier is a pass over it.
 //! - [`bootstrap`] puts an interval around any statistic of the rows, from a seed.
 //! - [`report`] gathers what people ask for most of a classifier in one value that serialises to JSON.
+//! - [`decisions`] says how often decisions at one threshold are right; [`multiclass`] is about several classes, and
+//!   [`overlap`] about masks.
 //! - [`comparison`] does the same for two models on the same rows.
 //! - [`retrieval`] is about ranked lists, and [`forecast`] about series of numbers and their quantiles; each has a
 //!   report of its own. Both take [`lists`]: several values for each row, in flat columns.
+//! - [`explanation`] asks a model, given as a function, which part of an image its score rests on, and whether the
+//!   answer is true.
 //!
 //! # Contract
 //! Everything here is a pure function of its arguments: the same columns, settings and seed give the same
@@ -39,7 +43,11 @@
 pub mod bootstrap;
 pub mod classification;
 pub mod comparison;
+pub mod decisions;
+pub mod explanation;
 pub mod forecast;
 pub mod lists;
+pub mod multiclass;
+pub mod overlap;
 pub mod report;
 pub mod retrieval;
