@@ -8,6 +8,7 @@ use foretell_store::open::Store;
 use foretell_store::prediction::NewPrediction;
 use foretell_store::record::Reject;
 
+use crate::batch::records_at_once;
 use crate::columns::history_specs;
 use crate::isolate::Answer;
 use crate::lineage::{Program, register, watermarks};
@@ -35,7 +36,7 @@ pub async fn answer(
     let mut waiting: Vec<i64> = ids.to_vec();
     waiting.sort_unstable();
     waiting.dedup();
-    for ids in waiting.chunks(LOOKUP_RECORDS) {
+    for ids in waiting.chunks(LOOKUP_RECORDS.min(records_at_once(manifest))) {
         let batch = repeat(store, plugin, &specs, ids, watermarks(&begun)).await?;
         scored.add_batch(plugin, &batch)?;
     }

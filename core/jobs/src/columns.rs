@@ -1,11 +1,10 @@
-//! From what a manifest asks for to what the store serves, and from what the store serves to what a plugin takes.
+//! From what a manifest asks for to what the store serves.
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::SchemaRef;
 use foretell_runtime::manifest::{FieldType, LABEL_PREFIX, Manifest};
-use foretell_store::history::{FieldKind, HistoryBatch, HistoryField, HistorySpec};
+use foretell_store::history::{FieldKind, HistoryField, HistorySpec};
 use thiserror::Error;
 
 /// A manifest that asks for what stored records can't give.
@@ -22,12 +21,9 @@ pub struct InputError {
     pub kind: FieldType,
 }
 
-/// The histories of a manifest as the store serves them, in the manifest's order. Fails if it asks for an input that stored records
+/// The histories of a manifest as the store serves them, in the manifest's order. Fails if it asks for a past that stored records
 /// don't have.
 pub fn history_specs(manifest: &Manifest) -> Result<Vec<HistorySpec>, InputError> {
-    if let Some(input) = manifest.inputs.iter().find(|input| input.kind == FieldType::Image) {
-        return Err(missing(manifest, &input.name, &input.kind));
-    }
     manifest
         .histories
         .iter()
@@ -67,14 +63,7 @@ fn missing(manifest: &Manifest, field: &str, kind: &FieldType) -> InputError {
     InputError { plugin: manifest.plugin.name.clone(), field: field.to_owned(), kind: kind.clone() }
 }
 
-/// The manifest's inputs alone, without its history.
+/// The manifest's inputs as they are stored, without its history.
 pub(crate) fn inputs(manifest: &Manifest) -> SchemaRef {
-    Arc::new(manifest.input_schema())
-}
-
-/// Puts a batch of the store together as a plugin with these columns takes it: inputs, then history.
-pub(crate) fn assemble(schema: &SchemaRef, batch: &HistoryBatch) -> Result<RecordBatch, ArrowError> {
-    let mut columns: Vec<ArrayRef> = batch.records.columns().to_vec();
-    columns.extend(batch.history.iter().map(|list| Arc::new(list.clone()) as ArrayRef));
-    RecordBatch::try_new(Arc::clone(schema), columns)
+    Arc::new(manifest.stored_schema())
 }

@@ -11,6 +11,7 @@
 //!   a version of the plugin.
 //! - [`answer()`] scores a few records at once, online.
 //! - [`verify()`] repeats stored predictions with the plugin, the models and the past of their time, and compares.
+//! - [`ImageProbe`] asks a plugin about changed copies of a stored image, for explanations.
 //! - [`compare()`] sets what two runs said of the same records side by side.
 //!
 //! - **Invariant:** predictions of a chunk, its rejects and its completion are committed in one transaction, so whatever ends
@@ -19,6 +20,7 @@
 
 mod agree;
 mod answer;
+mod batch;
 mod columns;
 mod compare;
 mod create;
@@ -28,7 +30,9 @@ mod fit;
 mod isolate;
 mod lineage;
 mod outcome;
+mod picture;
 mod presence;
+mod probe;
 mod process;
 mod read;
 mod reload;
@@ -50,6 +54,7 @@ pub use foretell_store::job::{Fitted, FittedModel};
 pub use isolate::Answer;
 pub use lineage::Program;
 pub use outcome::Predicted;
+pub use probe::{ImageProbe, ProbeError};
 pub use process::is_gone;
 pub use reload::{ReloadError, ReloadErrorKind, reload_deployed};
 pub use score::ScoreError;

@@ -11,6 +11,9 @@
 //! | tracking | as detection | as detection | the same, each with `"track":7` |
 //! | segmentation | none | none | `{"height":2,"width":3,"classes":[[0,4],[1,2]]}` |
 //!
+//! A classification whose manifest promises a novelty has `"novelty":2.5,"unfamiliar":false` in its output, too: how far the record is
+//! from what the plugin was trained on, and whether its prediction means nothing for that reason.
+//!
 //! An empty list has no score and no label. `reason`, `low` and `high` are left out where there is none. `classes` says row by row
 //! which label, by its place in the manifest, how many pixels after each other have.
 //!
@@ -24,7 +27,7 @@ use std::fmt::Write;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt8Type};
 use arrow_array::{Array, Float32Array, ListArray, StringArray, StructArray};
-use foretell_runtime::manifest::{Manifest, Task};
+use foretell_runtime::manifest::{Manifest, NOVELTY, Task, UNFAMILIAR};
 use foretell_store::time::{TIME_MAX, TIME_MIN, format_time};
 
 use crate::isolate::Answer;
@@ -45,17 +48,27 @@ pub(crate) fn read(manifest: &Manifest, columns: &StructArray, answers: &mut [Op
     match manifest.plugin.task {
         Task::BinaryClassification | Task::Regression => {
             let numbers = columns.column(0).as_primitive::<Float32Type>().values();
+            let novelty = Novelty::new(manifest, columns);
             fill(answers, |row| {
                 let number = finite(numbers[row])?;
                 let label = manifest.decide(number).map(str::to_owned);
-                Ok(Predicted { score: Some(f64::from(number)), label, output: None })
+                let output = novelty.as_ref().map(|novelty| novelty.alone(row)).transpose()?;
+                Ok(Predicted { score: Some(f64::from(number)), label, output })
             });
         }
         Task::MulticlassClassification => {
             let scores = columns.column(0).as_fixed_size_list();
             let values = scores.values().as_primitive::<Float32Type>().values();
             let labels = &manifest.output.labels;
-            fill(answers, |row| classes(labels, &values[row * labels.len()..][..labels.len()]));
+            let novelty = Novelty::new(manifest, columns);
+            fill(answers, |row| {
+                classes(labels, &values[row * labels.len()..][..labels.len()], |json| {
+                    novelty.as_ref().map_or(Ok(()), |novelty| {
+                        json.push(',');
+                        novelty.write(row, json)
+                    })
+                })
+            });
         }
         Task::Ranking => {
             let rankings = Rankings::new(columns);
@@ -101,7 +114,47 @@ fn finite_at(number: f32, name: &str, place: usize) -> Result<f32, String> {
     }
 }
 
-fn classes(labels: &[String], scores: &[f32]) -> Result<Predicted, String> {
+/// How far the records are from what the plugin was trained on.
+struct Novelty<'a> {
+    manifest: &'a Manifest,
+    distances: &'a [f32],
+}
+
+impl<'a> Novelty<'a> {
+    /// Where the manifest promises it, it is the last column.
+    fn new(manifest: &'a Manifest, columns: &'a StructArray) -> Option<Self> {
+        manifest.output.novelty.as_ref()?;
+        let distances = columns.columns().last()?.as_primitive::<Float32Type>().values();
+        Some(Self { manifest, distances })
+    }
+
+    /// Writes the members of an object.
+    fn write(&self, row: usize, json: &mut String) -> Result<(), String> {
+        let distance = self.distances[row];
+        if !distance.is_finite() {
+            return Err(format!("the plugin answered {distance} as `{NOVELTY}`; expected a finite number"));
+        }
+        let is_unfamiliar = self.manifest.is_unfamiliar(distance).unwrap_or_default();
+        let _ = write!(json, "\"{NOVELTY}\":");
+        number(json, distance);
+        let _ = write!(json, ",\"{UNFAMILIAR}\":{is_unfamiliar}");
+        Ok(())
+    }
+
+    fn alone(&self, row: usize) -> Result<String, String> {
+        let mut json = String::from("{");
+        self.write(row, &mut json)?;
+        json.push('}');
+        Ok(json)
+    }
+}
+
+/// `then` may write more members behind the classes.
+fn classes(
+    labels: &[String],
+    scores: &[f32],
+    then: impl FnOnce(&mut String) -> Result<(), String>,
+) -> Result<Predicted, String> {
     let mut json = String::from("{");
     let mut best: Option<usize> = None;
     for (place, (label, score)) in labels.iter().zip(scores).enumerate() {
@@ -113,6 +166,7 @@ fn classes(labels: &[String], scores: &[f32]) -> Result<Predicted, String> {
         json.push(':');
         number(&mut json, finite_at(*score, label, place)?);
     }
+    then(&mut json)?;
     json.push('}');
     let score = best.map(|best| f64::from(scores[best]));
     Ok(Predicted { score, label: best.map(|best| labels[best].clone()), output: Some(json) })

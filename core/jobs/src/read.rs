@@ -3,17 +3,17 @@
 use std::time::{Duration, Instant};
 
 use arrow_schema::SchemaRef;
+use foretell_runtime::manifest::Manifest;
 use foretell_store::history::{
-    HistoryBatch, HistoryError, HistoryErrorKind, HistorySpec, Walk, WalkOptions, Watermarks, lookup,
+    HistoryError, HistoryErrorKind, HistorySpec, Walk, WalkOptions, Watermarks, lookup,
 };
 use foretell_store::job::Chunk;
 use foretell_store::open::Store;
 use tokio::sync::mpsc;
 
+use crate::batch::{Assembler, Batch, records_at_once};
+use crate::columns::{history_specs, inputs};
 use crate::score::ScoreError;
-
-/// Records of one batch. Their past should fit into the processor's cache, together with what the plugin makes of it.
-const BATCH_RECORDS: usize = 1_024;
 
 /// Records that are looked up together.
 pub(crate) const LOOKUP_RECORDS: usize = 64;
@@ -27,7 +27,7 @@ pub(crate) enum Read {
     /// A chunk begins.
     Begin(Box<Chunk>),
     /// Some of its records.
-    Batch(HistoryBatch),
+    Batch(Batch),
     /// That was all of it; so long it was waited for.
     End(Duration),
 }
@@ -43,19 +43,31 @@ pub(crate) struct Reader {
     inputs: SchemaRef,
     specs: Vec<HistorySpec>,
     watermarks: Watermarks,
+    assembler: Assembler,
+    /// Records of a batch at most.
+    batch_rows: usize,
     /// A walk, and the number of the chunk that it stands behind.
     walk: Option<(Walk, i64)>,
 }
 
 impl Reader {
+    /// `schema` has the columns that the plugin was opened with.
     pub(crate) fn new(
-        store: Store,
-        domain: String,
-        inputs: SchemaRef,
-        specs: Vec<HistorySpec>,
+        store: &Store,
+        manifest: &Manifest,
+        schema: &SchemaRef,
         watermarks: Watermarks,
-    ) -> Self {
-        Self { store, domain, inputs, specs, watermarks, walk: None }
+    ) -> Result<Self, ScoreError> {
+        Ok(Self {
+            store: store.clone(),
+            domain: manifest.plugin.domain.clone(),
+            inputs: inputs(manifest),
+            specs: history_specs(manifest)?,
+            watermarks,
+            assembler: Assembler::new(store, manifest, schema),
+            batch_rows: records_at_once(manifest),
+            walk: None,
+        })
     }
 
     /// Sends a chunk with the past of its records, which come in the order of (event time, id).
@@ -84,7 +96,7 @@ impl Reader {
         &mut self,
         chunk: &Chunk,
         sender: &mpsc::Sender<Read>,
-    ) -> Result<Option<Duration>, HistoryError> {
+    ) -> Result<Option<Duration>, ScoreError> {
         let start = Instant::now();
         let mut walk = match self.walk.take() {
             Some((walk, last)) if last + 1 == chunk.number => walk,
@@ -92,16 +104,16 @@ impl Reader {
                 let mut options = WalkOptions::new(&self.domain, self.inputs.clone(), self.specs.clone());
                 options.from = Some(chunk.portion.first.0);
                 options.watermarks = Some(self.watermarks);
-                options.batch_rows = BATCH_RECORDS;
+                options.batch_rows = self.batch_rows;
                 Walk::new(&self.store, options).await?
             }
         };
         let mut waited = start.elapsed();
         loop {
             let start = Instant::now();
-            let batch = walk.next_of(&chunk.portion).await?;
+            let Some(batch) = walk.next_of(&chunk.portion).await? else { break };
+            let batch = self.assembler.assemble(batch).await?;
             waited += start.elapsed();
-            let Some(batch) = batch else { break };
             if sender.send(Read::Batch(batch)).await.is_err() {
                 return Ok(None);
             }
@@ -117,20 +129,22 @@ impl Reader {
         sender: &mpsc::Sender<Read>,
     ) -> Result<Option<Duration>, ScoreError> {
         let ids = self.store.ids_by_time(&chunk.portion.members).await?;
-        let mut waiting: Vec<&[i64]> = ids.chunks(LOOKUP_RECORDS).rev().collect();
+        let mut waiting: Vec<&[i64]> = ids.chunks(LOOKUP_RECORDS.min(self.batch_rows)).rev().collect();
         let mut waited = Duration::ZERO;
         while let Some(ids) = waiting.pop() {
             let start = Instant::now();
             let (inputs, specs) = (&self.inputs, &self.specs);
             let batch = lookup(&self.store, &self.domain, inputs, specs, ids, Some(self.watermarks)).await;
-            waited += start.elapsed();
             match batch {
                 Ok(batch) => {
+                    let batch = self.assembler.assemble(batch).await?;
+                    waited += start.elapsed();
                     if sender.send(Read::Batch(batch)).await.is_err() {
                         return Ok(None);
                     }
                 }
                 Err(HistoryError { kind: HistoryErrorKind::Full { .. }, .. }) if ids.len() > 1 => {
+                    waited += start.elapsed();
                     let (first, second) = ids.split_at(ids.len() / 2);
                     waiting.extend([second, first]);
                 }

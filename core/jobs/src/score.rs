@@ -2,8 +2,9 @@
 
 use arrow_schema::ArrowError;
 use foretell_runtime::plugin::{Plugin, PredictError, PredictErrorKind};
+use foretell_store::blob::BlobError;
 use foretell_store::fault::ReadError;
-use foretell_store::history::{HistoryBatch, HistoryError, HistorySpec, Watermarks, lookup};
+use foretell_store::history::{HistoryError, HistorySpec, Watermarks, lookup};
 use foretell_store::job::{JobError, Poison};
 use foretell_store::lineage::LineageError;
 use foretell_store::open::Store;
@@ -12,7 +13,8 @@ use foretell_store::record::Reject;
 use foretell_store::selection::SelectionError;
 use thiserror::Error;
 
-use crate::columns::{InputError, assemble, inputs};
+use crate::batch::{Assembler, Batch};
+use crate::columns::{InputError, inputs};
 use crate::isolate::{Answer, predict};
 use crate::outcome::Predicted;
 
@@ -28,6 +30,9 @@ pub enum ScoreError {
     /// The store could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The store's media could not be read.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
     /// What predicts could not be written down.
     #[error(transparent)]
     Lineage(#[from] LineageError),
@@ -62,6 +67,7 @@ impl ScoreError {
         match self {
             Self::History(error) => error.kind.hint(),
             Self::Read(error) => error.hint(),
+            Self::Blob(error) => error.kind.hint(),
             Self::Lineage(error) => error.kind.hint(),
             Self::Job(error) => error.kind.hint(),
             Self::Select(error) => error.kind.hint(),
@@ -71,16 +77,18 @@ impl ScoreError {
     }
 }
 
-/// The records of `ids` with the past that they had under `watermarks`.
+/// The records of `ids`, as the plugin takes them, with the past that they had under `watermarks`.
 pub(crate) async fn repeat(
     store: &Store,
     plugin: &Plugin,
     specs: &[HistorySpec],
     ids: &[i64],
     watermarks: Watermarks,
-) -> Result<HistoryBatch, HistoryError> {
-    lookup(store, &plugin.manifest().plugin.domain, &inputs(plugin.manifest()), specs, ids, Some(watermarks))
-        .await
+) -> Result<Batch, ScoreError> {
+    let manifest = plugin.manifest();
+    let batch =
+        lookup(store, &manifest.plugin.domain, &inputs(manifest), specs, ids, Some(watermarks)).await?;
+    Assembler::new(store, manifest, plugin.schema()).assemble(batch).await
 }
 
 /// What came out for some records.
@@ -92,9 +100,9 @@ pub(crate) struct Scored {
 
 impl Scored {
     /// Predicts a batch; records that don't fit the plugin's inputs are already set aside in it.
-    pub(crate) fn add_batch(&mut self, plugin: &Plugin, batch: &HistoryBatch) -> Result<(), ScoreError> {
+    pub(crate) fn add_batch(&mut self, plugin: &Plugin, batch: &Batch) -> Result<(), ScoreError> {
         self.rejects.extend_from_slice(&batch.rejects);
-        let answers = predict(plugin, &assemble(plugin.schema(), batch)?)?;
+        let answers = predict(plugin, &batch.records)?;
         for (&record_id, answer) in batch.ids.iter().zip(answers) {
             self.add(record_id, answer);
         }
@@ -105,19 +113,18 @@ impl Scored {
     pub(crate) fn add_records(
         &mut self,
         plugin: &Plugin,
-        batch: &HistoryBatch,
+        batch: &Batch,
         poison: &[Poison],
         next: impl Fn(i64),
     ) -> Result<(), ScoreError> {
         self.rejects.extend_from_slice(&batch.rejects);
-        let records = assemble(plugin.schema(), batch)?;
         for (row, &record_id) in batch.ids.iter().enumerate() {
             if let Some(poison) = poison.iter().find(|poison| poison.record_id == record_id) {
                 self.add(record_id, Answer::Refused { field: None, reason: poison.reason.clone() });
                 continue;
             }
             next(record_id);
-            for answer in predict(plugin, &records.slice(row, 1))? {
+            for answer in predict(plugin, &batch.records.slice(row, 1))? {
                 self.add(record_id, answer);
             }
         }

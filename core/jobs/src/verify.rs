@@ -14,14 +14,13 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::agree::Agreement;
-use crate::columns::{assemble, history_specs};
+use crate::batch::records_at_once;
+use crate::columns::history_specs;
 use crate::isolate::{Answer, predict};
 use crate::lineage::watermarks;
 use crate::reload::{ReloadError, reload};
 use crate::score::{ScoreError, repeat};
 
-/// Predictions that are repeated at once.
-const BATCH_PREDICTIONS: usize = 1_024;
 /// Differences that a report lists one by one.
 const DIFFERENCES_MAX: usize = 20;
 
@@ -119,7 +118,7 @@ pub async fn verify(
         }
         let plugin = reload(registry, runtime, &run)?;
         report.runs += 1;
-        for chunk in predictions.chunks(BATCH_PREDICTIONS) {
+        for chunk in predictions.chunks(records_at_once(plugin.manifest())) {
             let answers = again(store, &plugin, &run, chunk)
                 .await
                 .map_err(|error| VerifyError::Score { run: run.id, source: Box::new(error) })?;
@@ -198,6 +197,6 @@ async fn again(
 ) -> Result<Vec<(i64, Answer)>, ScoreError> {
     let ids: Vec<i64> = predictions.iter().map(|prediction| prediction.record_id).collect();
     let batch = repeat(store, plugin, &history_specs(plugin.manifest())?, &ids, watermarks(run)).await?;
-    let answers = predict(plugin, &assemble(plugin.schema(), &batch)?)?;
+    let answers = predict(plugin, &batch.records)?;
     Ok(batch.ids.into_iter().zip(answers).collect())
 }

@@ -18,7 +18,6 @@ use thiserror::Error;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::columns::{history_specs, inputs};
 use crate::create::{end_gone_workers, find};
 use crate::event::Event;
 use crate::lineage::watermarks;
@@ -127,7 +126,7 @@ pub async fn work(
     tell(Event::Entered { worker: worker.worker });
     let presence = Presence::new(store, worker, stop);
     let worker = Worker { presence, plugin, failure: Arc::default(), tell: Arc::new(tell) };
-    let worked = worker.run(&job, &run).await;
+    let worked = worker.run(&run).await;
     // Should this fail too, the first error says why; others find out that this process is gone.
     let ended = worker.presence.end().await;
     worked?;
@@ -164,14 +163,9 @@ struct Finished {
 }
 
 impl Worker {
-    async fn run(&self, job: &Job, run: &Run) -> Result<(), ScoreError> {
-        let reader = Reader::new(
-            self.presence.store.clone(),
-            job.domain.clone(),
-            inputs(self.plugin.manifest()),
-            history_specs(self.plugin.manifest())?,
-            watermarks(run),
-        );
+    async fn run(&self, run: &Run) -> Result<(), ScoreError> {
+        let (store, plugin) = (&self.presence.store, &self.plugin);
+        let reader = Reader::new(store, plugin.manifest(), plugin.schema(), watermarks(run))?;
         let (to_predict, read) = mpsc::channel(BATCHES_WAITING_MAX);
         let (to_write, finished) = mpsc::channel(CHUNKS_WAITING_MAX);
         let written = Arc::new(Notify::new());

@@ -56,6 +56,7 @@ impl Shop {
                 })
                 .into_iter()
                 .collect(),
+            media: vec![],
         };
         let outcomes = appender.append((0..ORDERS).map(order).collect()).await.unwrap();
         let ids = outcomes.into_iter().map(Outcome::record_id).collect();

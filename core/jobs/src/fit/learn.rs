@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use foretell_runtime::check::check;
 use foretell_runtime::fit::Fitting;
 use foretell_runtime::manifest::Manifest;
-use foretell_store::history::HistoryBatch;
 use foretell_store::job::{Job, StageTimes};
 use foretell_store::lineage::Run;
 use foretell_store::record::Reject;
@@ -15,7 +14,7 @@ use foretell_store::time::Micros;
 use tokio::sync::mpsc;
 
 use super::FitError;
-use crate::columns::{assemble, history_specs, inputs};
+use crate::batch::Batch;
 use crate::isolate::allowed;
 use crate::lineage::watermarks;
 use crate::presence::Presence;
@@ -83,13 +82,8 @@ impl Learner {
         run: &Run,
         mut progress: impl FnMut(&Progress),
     ) -> Result<Lesson, FitError> {
-        let reader = Reader::new(
-            self.presence.store.clone(),
-            job.domain.clone(),
-            inputs(&self.manifest),
-            history_specs(&self.manifest)?,
-            watermarks(run),
-        );
+        let schema = self.fitting.schema();
+        let reader = Reader::new(&self.presence.store, &self.manifest, schema, watermarks(run))?;
         let (to_learn, read) = mpsc::channel(BATCHES_WAITING_MAX);
         let (to_note, mut learned) = mpsc::channel(CHUNKS_WAITING_MAX);
         let (learner, id) = (self.clone(), job.id);
@@ -192,10 +186,10 @@ impl Learner {
     }
 
     /// Learns a batch, without the records that the manifest does not allow.
-    fn learn_batch(&self, batch: HistoryBatch, noted: &mut Noted) -> Result<(), FitError> {
+    fn learn_batch(&self, batch: Batch, noted: &mut Noted) -> Result<(), FitError> {
         let start = Instant::now();
-        let records = assemble(self.fitting.schema(), &batch)?;
-        let refusals = check(&self.manifest, &records);
+        let records = &batch.records;
+        let refusals = check(&self.manifest, records);
         let (learned, rejected) = (noted.learned, noted.rejects.len());
         for rows in allowed(&refusals, records.num_rows(), self.manifest.limits.rows_max) {
             self.fitting.learn(&records.slice(rows.start, rows.len()))?;

@@ -242,3 +242,35 @@ proptest! {
         prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), original);
     }
 }
+
+/// A manifest of [`manifest`] that promises a novelty, unfamiliar from 3 on.
+fn wary(task: &str, labels: &[&str]) -> Manifest {
+    let mut manifest = manifest(task, labels);
+    let novelty = foretell_runtime::manifest::Novelty { threshold: 3.0, description: None };
+    manifest.output.novelty = Some(novelty);
+    manifest
+}
+
+#[test]
+fn a_novelty_stands_in_the_output_beside_what_else_is_there() {
+    let distances = || Arc::new(Float32Array::from(vec![2.5, 3.0, f32::NAN])) as ArrayRef;
+    let words = "the plugin answered NaN as `novelty`; expected a finite number";
+
+    let scores = Arc::new(Float32Array::from(vec![0.25, 0.5, 0.75]));
+    let found = answers(&wary("binary-classification", &["no", "yes"]), vec![scores, distances()]);
+    assert_eq!(found[0], Ok((json!(0.25), json!("no"), json!({"novelty": 2.5, "unfamiliar": false}))));
+    assert_eq!(found[1], Ok((json!(0.5), json!("yes"), json!({"novelty": 3, "unfamiliar": true}))));
+    assert_eq!(found[2], Err(words.to_owned()));
+
+    let manifest = wary("multiclass-classification", &["cat", "dog"]);
+    let item = Arc::new(Field::new("item", DataType::Float32, false));
+    let mut scores = FixedSizeListBuilder::new(Float32Builder::new(), 2).with_field(item);
+    for _ in 0..3 {
+        scores.values().append_slice(&[0.75, 0.25]);
+        scores.append(true);
+    }
+    let found = answers(&manifest, vec![Arc::new(scores.finish()), distances()]);
+    let output = json!({"cat": 0.75, "dog": 0.25, "novelty": 2.5, "unfamiliar": false});
+    assert_eq!(found[0], Ok((json!(0.75), json!("cat"), output)));
+    assert_eq!(found[2], Err(words.to_owned()));
+}

@@ -1,0 +1,97 @@
+//! From what the store serves to what a plugin takes: inputs, then history, with images decoded.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow_schema::SchemaRef;
+use arrow_select::filter::filter_record_batch;
+use foretell_runtime::manifest::{Image, Manifest};
+use foretell_store::history::HistoryBatch;
+use foretell_store::open::Store;
+use foretell_store::record::Reject;
+use foretell_store::time::Micros;
+
+use crate::picture::{Decoded, decode};
+use crate::score::ScoreError;
+
+/// Records of one batch. Their past should fit into the processor's cache, together with what the plugin makes of it.
+const BATCH_RECORDS: usize = 1_024;
+/// Records of one batch when they have images of one size: enough for a network to be at its best.
+const BATCH_IMAGES: usize = 32;
+/// Records of one batch when they have images of any size.
+const BATCH_IMAGES_UNSIZED: usize = 4;
+
+/// Records as a plugin takes them.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) ids: Vec<i64>,
+    pub(crate) event_times: Vec<Micros>,
+    /// In the columns that the plugin asks for.
+    pub(crate) records: RecordBatch,
+    /// Records that don't fit the plugin's inputs.
+    pub(crate) rejects: Vec<Reject>,
+}
+
+/// Makes batches of one plugin.
+#[derive(Clone)]
+pub(crate) struct Assembler {
+    store: Store,
+    schema: SchemaRef,
+    /// Columns that are images: their place, name and form.
+    images: Vec<(usize, String, Image)>,
+}
+
+/// How many records of a plugin are dealt with at once.
+pub(crate) fn records_at_once(manifest: &Manifest) -> usize {
+    let mut images = manifest.inputs.iter().filter_map(|input| input.picture()).peekable();
+    if images.peek().is_none() {
+        return BATCH_RECORDS;
+    }
+    let most = if images.all(|image| image.size().is_some()) { BATCH_IMAGES } else { BATCH_IMAGES_UNSIZED };
+    most.min(manifest.limits.rows_max)
+}
+
+impl Assembler {
+    /// `schema` is the one that the plugin was opened with.
+    pub(crate) fn new(store: &Store, manifest: &Manifest, schema: &SchemaRef) -> Self {
+        let images = manifest.inputs.iter().enumerate();
+        let images = images.filter_map(|(place, input)| Some((place, input.name.clone(), input.picture()?)));
+        Self { store: store.clone(), schema: Arc::clone(schema), images: images.collect() }
+    }
+
+    /// Puts a batch of the store together as the plugin takes it. A record whose image can't be read is set aside.
+    pub(crate) async fn assemble(&self, batch: HistoryBatch) -> Result<Batch, ScoreError> {
+        let HistoryBatch { ids, event_times, records, history, mut rejects } = batch;
+        let mut columns: Vec<ArrayRef> = records.columns().to_vec();
+        columns.extend(history.into_iter().map(|list| Arc::new(list) as ArrayRef));
+        let mut kept = vec![true; ids.len()];
+        for (place, name, image) in &self.images {
+            let Decoded { column, faults } = decode(&self.store, columns[*place].as_ref(), image).await?;
+            columns[*place] = column;
+            for (row, reason) in faults {
+                // One reason is enough for a record.
+                if std::mem::take(&mut kept[row]) {
+                    let (record_id, field) = (Some(ids[row]), Some(name.clone()));
+                    rejects.push(Reject { record_id, field, reason, ..Reject::default() });
+                }
+            }
+        }
+        if kept.iter().all(|kept| *kept) {
+            let records = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
+            return Ok(Batch { ids, event_times, records, rejects });
+        }
+        let fields = self.schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+        let nullable = Arc::new(arrow_schema::Schema::new(fields.collect::<Vec<_>>()));
+        let filter = BooleanArray::from(kept);
+        let all = filter_record_batch(&RecordBatch::try_new(nullable, columns)?, &filter)?;
+        let left = |values: Vec<i64>| {
+            values
+                .into_iter()
+                .zip(filter.values())
+                .filter_map(|(value, kept)| kept.then_some(value))
+                .collect()
+        };
+        let records = RecordBatch::try_new(Arc::clone(&self.schema), all.columns().to_vec())?;
+        Ok(Batch { ids: left(ids), event_times: left(event_times), records, rejects })
+    }
+}

@@ -1,0 +1,162 @@
+//! Images of records, from the store to a column that a plugin takes.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow_array::builder::{FixedSizeListBuilder, Int32Builder};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, UInt8Type, UInt16Type};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, ListArray, PrimitiveArray, StructArray};
+use arrow_buffer::{NullBuffer, OffsetBuffer};
+use arrow_schema::{DataType, Field, Fields};
+use foretell_media as media;
+use foretell_media::{Media, Picture, Samples, View};
+use foretell_runtime::manifest::{Channels, Filter, Fitting, IMAGE_DIMENSIONS, Image, Sample};
+use foretell_store::blob::{BlobError, BlobErrorKind};
+use foretell_store::open::Store;
+use futures::{StreamExt, TryStreamExt};
+use tokio::task::spawn_blocking;
+
+use crate::score::ScoreError;
+
+/// Images that are decoded at the same time: one for each core.
+static DECODED_AT_ONCE: LazyLock<usize> =
+    LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
+
+/// A column of images, and the rows where there is none because of a fault.
+pub(crate) struct Decoded {
+    pub(crate) column: ArrayRef,
+    pub(crate) faults: Vec<(usize, String)>,
+}
+
+/// Decodes the images that a column of the store names, each as `HASH` of a blob or, for another frame than the first,
+/// `HASH#FRAME`, counted from 1.
+///
+/// At most as many files as there are cores are in memory at once, beside the finished images.
+pub(crate) async fn decode(store: &Store, names: &dyn Array, image: &Image) -> Result<Decoded, ScoreError> {
+    let view = wanted(image);
+    let names: Vec<Option<String>> =
+        names.as_string::<i32>().iter().map(|name| name.map(str::to_owned)).collect();
+    let each = names.into_iter().map(|name| {
+        let store = store.clone();
+        async move {
+            match name {
+                None => Ok(Ok(None)),
+                Some(name) => one(&store, &name, view).await.map(|decoded| decoded.map(Some)),
+            }
+        }
+    });
+    let decoded: Vec<Result<Option<Picture>, String>> =
+        futures::stream::iter(each).buffered(*DECODED_AT_ONCE).try_collect().await?;
+    let mut faults = Vec::new();
+    let pictures = decoded.into_iter().enumerate().map(|(row, decoded)| {
+        decoded.unwrap_or_else(|reason| {
+            faults.push((row, reason));
+            None
+        })
+    });
+    let pictures: Vec<Option<Picture>> = pictures.collect();
+    let column = match image.sample {
+        Sample::U8 => column_of_bytes(image, &pictures),
+        Sample::U16 => column::<UInt16Type>(image, &pictures, |samples| match samples {
+            Samples::U16(samples) => Some(samples),
+            _ => None,
+        }),
+        Sample::F32 => column::<Float32Type>(image, &pictures, |samples| match samples {
+            Samples::F32(samples) => Some(samples),
+            _ => None,
+        }),
+    };
+    Ok(Decoded { column: Arc::new(column), faults })
+}
+
+/// One image as the plugin wants it, or why there is none.
+async fn one(store: &Store, name: &str, view: View) -> Result<Result<Picture, String>, ScoreError> {
+    let (hash, frame) = name.split_once('#').unwrap_or((name, "1"));
+    let Ok(frame) = frame.parse::<u32>() else {
+        return Ok(Err(format!(
+            "expected a blob's hash, and `#` with a frame's number, found frame `{frame}`"
+        )));
+    };
+    let bytes = match store.read_blob(hash).await {
+        Ok(bytes) => bytes,
+        Err(error @ BlobError { kind: BlobErrorKind::Store(_), .. }) => return Err(error.into()),
+        Err(error) => return Ok(Err(format!("{error}: {}", error.kind))),
+    };
+    let decoded = spawn_blocking(move || Media::open_owned(bytes)?.view(frame, &view));
+    let decoded = decoded.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+    Ok(decoded.map_err(|error| error.to_string()))
+}
+
+/// A plugin's wish in the words of the decoder.
+pub(crate) fn wanted(image: &Image) -> View {
+    View {
+        channels: match image.channels {
+            Channels::Grey => media::Channels::Grey,
+            Channels::Rgb => media::Channels::Rgb,
+        },
+        sample: match image.sample {
+            Sample::U8 => media::SampleType::U8,
+            Sample::U16 => media::SampleType::U16,
+            Sample::F32 => media::SampleType::F32,
+        },
+        size: image.size(),
+        fit: match image.fit {
+            Fitting::Stretch => media::Fit::Stretch,
+            Fitting::Letterbox => media::Fit::Letterbox { pad: image.pad as f32 },
+            Fitting::Crop => media::Fit::Crop,
+        },
+        filter: match image.filter {
+            Filter::Nearest => media::Filter::Nearest,
+            Filter::Bilinear => media::Filter::Bilinear,
+            Filter::Bicubic => media::Filter::Bicubic,
+            Filter::Lanczos => media::Filter::Lanczos,
+        },
+    }
+}
+
+/// Pictures of [`Samples::U8`] as a column of [`Image::data_type`].
+pub(crate) fn column_of_bytes(image: &Image, pictures: &[Option<Picture>]) -> StructArray {
+    column::<UInt8Type>(image, pictures, |samples| match samples {
+        Samples::U8(samples) => Some(samples),
+        _ => None,
+    })
+}
+
+/// The pictures as a column of [`Image::data_type`].
+fn column<T: ArrowPrimitiveType>(
+    image: &Image,
+    pictures: &[Option<Picture>],
+    samples_of: impl Fn(&Samples) -> Option<&Vec<T::Native>>,
+) -> StructArray {
+    let DataType::Struct(fields) = image.data_type() else { unreachable!("an image is a struct") };
+    let length = |picture: &Option<Picture>| {
+        picture.as_ref().map_or(0, |picture| samples_of(&picture.samples).map_or(0, Vec::len))
+    };
+    let offsets = OffsetBuffer::<i32>::from_lengths(pictures.iter().map(length));
+    let mut samples = Vec::with_capacity(pictures.iter().map(length).sum());
+    let mut shape =
+        FixedSizeListBuilder::new(Int32Builder::new(), IMAGE_DIMENSIONS).with_field(item(&fields[1]));
+    for picture in pictures {
+        let sides =
+            picture.as_ref().map_or([0; 3], |picture| [picture.height, picture.width, picture.channels]);
+        shape.values().append_slice(&sides.map(u32::cast_signed));
+        shape.append(true);
+        if let Some(picture) = picture {
+            samples.extend_from_slice(samples_of(&picture.samples).expect("the view asked for this type"));
+        }
+    }
+    let samples = PrimitiveArray::<T>::new(samples.into(), None);
+    let data = ListArray::new(item(&fields[0]), offsets, Arc::new(samples), None);
+    let nulls = NullBuffer::from_iter(pictures.iter().map(Option::is_some));
+    let nulls = (nulls.null_count() > 0).then_some(nulls);
+    let columns: Vec<ArrayRef> = vec![Arc::new(data), Arc::new(shape.finish())];
+    StructArray::new(Fields::clone(&fields), columns, nulls)
+}
+
+/// The field of a list's items.
+fn item(list: &Field) -> Arc<Field> {
+    match list.data_type() {
+        DataType::List(item) | DataType::FixedSizeList(item, _) => Arc::clone(item),
+        other => unreachable!("expected a list, found {other}"),
+    }
+}
