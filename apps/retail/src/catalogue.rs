@@ -42,6 +42,7 @@ impl Entry {
             payload: serde_json::to_string(&self).expect("an entry is texts and finite numbers"),
             keys: vec![Some(self.item)],
             labels: Vec::new(),
+            media: vec![],
         }
     }
 

@@ -33,6 +33,7 @@ impl Purchase {
             payload: serde_json::to_string(&self).expect("a purchase is texts and finite numbers"),
             keys: vec![self.customer, Some(self.item), self.basket],
             labels: Vec::new(),
+            media: vec![],
         }
     }
 }

@@ -32,6 +32,7 @@ impl Question {
             payload: serde_json::to_string(self).expect("a question is texts and a number"),
             keys: vec![self.customer.clone(), None],
             labels: Vec::new(),
+            media: vec![],
         }
     }
 }
@@ -61,6 +62,7 @@ impl<'q> DemandQuestion<'q> {
             payload: serde_json::to_string(self).expect("a question is a text and numbers"),
             keys: vec![None, Some(self.item.to_owned())],
             labels: Vec::new(),
+            media: vec![],
         }
     }
 }

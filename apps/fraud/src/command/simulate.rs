@@ -111,6 +111,7 @@ fn record(transaction: &Transaction, known_after: i64) -> NewRecord {
             value: LabelValue::Bool(transaction.scenario.is_fraud()),
             known_at: transaction.time_us + known_after,
         }],
+        media: vec![],
     }
 }
 
