@@ -1,5 +1,7 @@
 //! What the end-to-end tests share: a directory of their own, the real binaries, and plugins built from source.
 
+mod images;
+
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+pub use images::image_column;
 
 use foretell_jobs::{JobOptions, Program, Stop, create, work};
 use foretell_runtime::home::{HOME_VARIABLE, Home};

@@ -92,6 +92,7 @@ async fn store_moods_at(database: &Path, moods: &[Mood], times: &[i64]) {
         payload: format!(r#"{{"mood":"{mood}","amount":{amount}}}"#),
         keys: Vec::new(),
         labels: Vec::new(),
+        media: vec![],
     };
     appender.append(moods.iter().zip(times).map(record).collect()).await.unwrap();
     appender.finish().await.unwrap();

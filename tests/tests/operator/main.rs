@@ -137,6 +137,7 @@ async fn orders(workshop: &Workshop, count: i64) -> Store {
                 value: LabelValue::Bool(number % 3 == 0),
                 known_at: (number + 7) * DAY,
             }],
+            media: vec![],
         }
     };
     appender.append((0..count).map(order).collect()).await.unwrap();

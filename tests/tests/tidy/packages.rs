@@ -296,6 +296,10 @@ pub(crate) fn settings(root: &Path, files: &[String]) -> Vec<String> {
 
 fn about_manifest(path: &str, manifest: &toml::Table) -> Vec<String> {
     let mut findings = Vec::new();
+    // A workspace of its own, such as one for fuzzing, has nothing to inherit.
+    if manifest.contains_key("workspace") {
+        return findings;
+    }
     let inherits = |value: &toml::Value| value.get("workspace").and_then(toml::Value::as_bool) == Some(true);
     if !manifest.get("lints").is_some_and(inherits) {
         findings.push(format!(
@@ -339,6 +343,7 @@ fn manifests_are_understood() {
     let cases = [
         ("[lints]\nworkspace = true\n[dependencies]\na.workspace = true\nb = { workspace = true }", vec![]),
         ("[dependencies]\na.workspace = true", vec!["lints"]),
+        ("[workspace]\n[dependencies]\na = \"1\"", vec![]),
         ("[lints]\nworkspace = true\n[dev-dependencies]\na = \"1\"", vec!["versions"]),
         (
             "[lints]\nworkspace = true\n[target.'cfg(unix)'.dependencies]\na = { path = \"x\" }",

@@ -101,6 +101,7 @@ async fn store(database: &Path, records: Vec<Bought>) {
         payload: format!(r#"{{"who":"{who}",{rest}}}"#),
         keys: vec![Some(who.to_owned())],
         labels: Vec::new(),
+        media: vec![],
     };
     appender.append(records.into_iter().map(record).collect()).await.unwrap();
     appender.finish().await.unwrap();
