@@ -155,6 +155,12 @@ fn assemble_one(source: &Path, built: &Path, target: &Path) -> Result<PathBuf, A
         }
     }
 
+    // What others' licences ask for goes wherever the plugin goes; plugins with one recipe share it.
+    let places = [Some(source), source.parent()].into_iter().flatten();
+    if let Some(notice) = places.map(|place| place.join("NOTICE")).find(|notice| notice.is_file()) {
+        copy(&notice, &new.join("NOTICE"))?;
+    }
+
     let directory = target.join(&plugin.name);
     if directory.exists() {
         let old = temporary.path().join("old");
@@ -208,6 +214,7 @@ mod tests {
     fn a_plugin_directory_is_whole_and_replaces_the_one_before() {
         let root = tempfile::tempdir().unwrap();
         let (source, built, target) = plugin(root.path());
+        fs::write(root.path().join("NOTICE"), "weights of others").unwrap();
         for content in ["one", "two"] {
             fs::write(built.join(library_name()), content).unwrap();
             let directory = assemble_one(&source, &built, &target).unwrap();
@@ -215,6 +222,7 @@ mod tests {
             assert_eq!(fs::read_to_string(directory.join(library_name())).unwrap(), content);
             assert_eq!(fs::read_to_string(directory.join("model/deep/rain.onnx")).unwrap(), "network");
             assert_eq!(fs::read_to_string(directory.join("MODEL_CARD.md")).unwrap(), "card");
+            assert_eq!(fs::read_to_string(directory.join("NOTICE")).unwrap(), "weights of others");
             assert!(!directory.join("README.md").exists() && !directory.join("stale").exists());
             fs::write(directory.join("stale"), "").unwrap();
             assert_eq!(fs::read_dir(&target).unwrap().count(), 1, "no temporary directory is left");

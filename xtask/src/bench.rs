@@ -18,14 +18,14 @@ const PACKAGE: &str = "foretell-measure";
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Which benchmark; all of them, if not said
-    #[arg(value_parser = ["runtime", "jobs", "retail"])]
+    #[arg(value_parser = ["runtime", "jobs", "media", "retail"])]
     name: Option<String>,
 
     /// Also with 10,000,000 records: takes about 10 GB of disk and a quarter of an hour
     #[arg(long)]
     large: bool,
 
-    /// Directory of the public sets of purchases, for `retail`; they are not part of this project
+    /// Directory of the public sets of purchases, for `retail`, or of images, for `media`; they are not part of this project
     // The command runs in the workspace's root, wherever the user is.
     #[arg(long, value_name = "DIR", value_parser = absolute)]
     data: Option<PathBuf>,

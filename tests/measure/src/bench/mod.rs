@@ -1,6 +1,7 @@
 //! `bench`: speed beside what the same work costs without foretell.
 
 mod jobs;
+mod media;
 mod retail;
 mod rounds;
 mod runtime;
@@ -19,7 +20,7 @@ use crate::program::say;
 use crate::{Benchmark, machine};
 
 /// Measures one benchmark or all, prints tables or one flat JSON object. `large`: also what takes many gigabytes.
-/// `data`: the directory with the public sets of purchases, without which the shop's benchmark can't be had.
+/// `data`: the directory with the public sets of purchases or images, without which the benchmarks on them can't be had.
 pub(crate) async fn run(
     output: Output,
     name: Option<Benchmark>,
@@ -31,18 +32,11 @@ pub(crate) async fn run(
     let fraud = Fraud::open()?;
     let runtime = wanted(Benchmark::Runtime).then(|| runtime::measure(&fraud)).transpose()?;
     let jobs = if wanted(Benchmark::Jobs) { Some(jobs::measure(&fraud, large).await?) } else { None };
-    let retail = match (data, name) {
-        (Some(data), _) if wanted(Benchmark::Retail) => Some(retail::measure(fraud.runtime(), data).await?),
-        (None, Some(Benchmark::Retail)) => {
-            return Err(Failure::words("`bench retail` needs the public sets of purchases")
-                .hint(Some("name the directory that has them with `--data`")));
-        }
-        (None, None) => {
-            say("without `--data`, `bench retail` is left out");
-            None
-        }
-        _ => None,
+    let retail = match public(data, name, Benchmark::Retail, "retail")? {
+        Some(data) => Some(retail::measure(fraud.runtime(), data).await?),
+        None => None,
     };
+    let media = public(data, name, Benchmark::Media, "media")?.map(media::measure).transpose()?;
 
     let mut figures = Figures::default();
     if let Some(runtime) = &runtime {
@@ -53,6 +47,9 @@ pub(crate) async fn run(
     }
     if let Some(retail) = &retail {
         retail.note(&mut figures);
+    }
+    if let Some(media) = &media {
+        media.note(&mut figures);
     }
     output.show(&figures, |output| {
         output.line(&machine);
@@ -65,8 +62,30 @@ pub(crate) async fn run(
         if let Some(retail) = &retail {
             retail.draw(output);
         }
+        if let Some(media) = &media {
+            media.draw(output);
+        }
     });
     Ok(())
+}
+
+/// The public data for a benchmark that needs them, if it is wanted and they are named. It is left out where only all were asked for.
+fn public<'d>(
+    data: Option<&'d Path>,
+    name: Option<Benchmark>,
+    benchmark: Benchmark,
+    word: &str,
+) -> Result<Option<&'d Path>, Failure> {
+    match (data, name) {
+        (_, Some(name)) if name != benchmark => Ok(None),
+        (Some(data), _) => Ok(Some(data)),
+        (None, Some(_)) => Err(Failure::words(format!("`bench {word}` needs public data"))
+            .hint(Some("name the directory that has them with `--data`"))),
+        (None, None) => {
+            say(&format!("without `--data`, `bench {word}` is left out"));
+            Ok(None)
+        }
+    }
 }
 
 /// The fraud plugin, checked, and this process's ONNX Runtime.

@@ -2,9 +2,11 @@
 
 mod check;
 mod fraud;
+mod medical;
 mod retail;
 
 pub(crate) use fraud::fraud;
+pub(crate) use medical::medical;
 pub(crate) use retail::retail;
 
 use foretell_terminal::{Output, exit};
