@@ -53,6 +53,17 @@ pub(super) fn frame(bytes: &[u8]) -> Result<Frame, MediaErrorKind> {
     }
 }
 
+/// Bytes of a segment's length.
+pub(super) const LENGTH_BYTES: usize = 2;
+
+/// What stands in the segment at `at`, behind its marker (T.81 section B.1.1.4, and T.87 in the same way): first comes its length, which
+/// counts itself. `None` if the stream ends before it does.
+pub(super) fn segment(bytes: &[u8], at: usize) -> Option<&[u8]> {
+    let length = bytes.get(at..at + LENGTH_BYTES)?;
+    let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
+    bytes.get(at + LENGTH_BYTES..at + length)
+}
+
 /// The most Huffman tables of a frame; a stream defines at most two for each of four components.
 const TABLES_MAX: u64 = 64;
 
@@ -147,10 +158,8 @@ impl<'a> Segments<'a> {
         if matches!(marker, 0xD0..=0xD9 | 0x01) {
             return Ok((marker, &[]));
         }
-        let length = self.bytes.get(self.at..self.at + 2).ok_or_else(short)?;
-        let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-        let body = self.bytes.get(self.at + 2..self.at + length).ok_or_else(short)?;
-        self.at += length;
+        let body = segment(self.bytes, self.at).ok_or_else(short)?;
+        self.at += LENGTH_BYTES + body.len();
         Ok((marker, body))
     }
 }

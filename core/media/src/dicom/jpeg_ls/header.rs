@@ -1,6 +1,7 @@
 //! Marker segments: frames, scans and presets (T.87 annex C).
 
 use super::damaged;
+use crate::dicom::jpeg::{LENGTH_BYTES, segment};
 use crate::error::MediaErrorKind;
 
 /// Walks over marker segments.
@@ -23,10 +24,8 @@ impl<'a> Segments<'a> {
         if matches!(marker, 0xD0..=0xD9) {
             return Ok((marker, &[]));
         }
-        let length = self.bytes.get(self.at..self.at + 2).ok_or_else(short)?;
-        let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-        let body = self.bytes.get(self.at + 2..self.at + length).ok_or_else(short)?;
-        self.at += length;
+        let body = segment(self.bytes, self.at).ok_or_else(short)?;
+        self.at += LENGTH_BYTES + body.len();
         Ok((marker, body))
     }
 }
