@@ -24,6 +24,8 @@
 //! - [`comparison`] does the same for two models on the same rows.
 //! - [`retrieval`] is about ranked lists, and [`forecast`] about series of numbers and their quantiles; each has a
 //!   report of its own. Both take [`lists`]: several values for each row, in flat columns.
+//! - [`detection`] is about boxes in images, and [`tracking`] about boxes that keep their id from frame to frame; both take
+//!   [`boxes`].
 //! - [`explanation`] asks a model, given as a function, which part of an image its score rests on, and whether the
 //!   answer is true.
 //!
@@ -38,12 +40,16 @@
 //! - Metrics of a few positives move a lot: ask for intervals before comparing two models.
 //! - Rows are treated as independent. When many rows belong to one customer or patient, intervals over rows
 //!   are too narrow.
-//! - Scores that are equal are *tied*: no metric here depends on the order in which tied rows came in.
+//! - Scores that are equal are *tied*: no metric here depends on the order in which tied rows came in, but for those of
+//!   [`detection`], whose definition takes them one by one.
 
+mod assignment;
 pub mod bootstrap;
+pub mod boxes;
 pub mod classification;
 pub mod comparison;
 pub mod decisions;
+pub mod detection;
 pub mod explanation;
 pub mod forecast;
 pub mod lists;
@@ -51,3 +57,4 @@ pub mod multiclass;
 pub mod overlap;
 pub mod report;
 pub mod retrieval;
+pub mod tracking;
