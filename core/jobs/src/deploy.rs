@@ -1,7 +1,7 @@
 //! Giving a plugin a role.
 
 use foretell_runtime::plugin::Plugin;
-use foretell_store::deployment::{DeployError, Deployment, NewDeployment, Role};
+use foretell_store::deployment::{DeployError, Deployment, Duty, NewDeployment, Role};
 use foretell_store::lineage::LineageError;
 use foretell_store::open::Store;
 use thiserror::Error;
@@ -29,7 +29,13 @@ impl GiveRoleError {
     }
 }
 
-/// Makes a loaded plugin, with its models and settings, the champion or the challenger of its domain.
+/// What a plugin can be the champion of: its task, in its domain.
+pub fn duty(plugin: &Plugin) -> Duty {
+    let manifest = &plugin.manifest().plugin;
+    Duty::new(&manifest.domain, manifest.task.to_string())
+}
+
+/// Makes a loaded plugin, with its models and settings, the champion or the challenger of its [`duty`].
 pub async fn deploy(
     store: &Store,
     plugin: &Plugin,
@@ -43,7 +49,7 @@ pub async fn deploy(
         config: run.config,
         author: run.author,
     };
-    Ok(store.deploy(&plugin.manifest().plugin.domain, role, &new).await?)
+    Ok(store.deploy(&duty(plugin), role, &new).await?)
 }
 
 /// Whether a deployment is of this plugin, with the same models and settings.

@@ -4,15 +4,14 @@ use std::time::{Duration, Instant};
 
 use arrow_schema::SchemaRef;
 use foretell_runtime::manifest::Manifest;
-use foretell_store::history::{
-    HistoryError, HistoryErrorKind, HistorySpec, Walk, WalkOptions, Watermarks, lookup,
-};
+use foretell_store::history::{HistorySpec, Walk, WalkOptions, Watermarks, lookup};
 use foretell_store::job::Chunk;
 use foretell_store::open::Store;
 use tokio::sync::mpsc;
 
 use crate::batch::{Assembler, Batch, records_at_once};
 use crate::columns::{history_specs, inputs};
+use crate::lots::Lots;
 use crate::score::ScoreError;
 
 /// Records that are looked up together.
@@ -129,9 +128,9 @@ impl Reader {
         sender: &mpsc::Sender<Read>,
     ) -> Result<Option<Duration>, ScoreError> {
         let ids = self.store.ids_by_time(&chunk.portion.members).await?;
-        let mut waiting: Vec<&[i64]> = ids.chunks(LOOKUP_RECORDS.min(self.batch_rows)).rev().collect();
+        let mut lots = Lots::new(&ids, LOOKUP_RECORDS.min(self.batch_rows));
         let mut waited = Duration::ZERO;
-        while let Some(ids) = waiting.pop() {
+        while let Some(ids) = lots.next() {
             let start = Instant::now();
             let (inputs, specs) = (&self.inputs, &self.specs);
             let batch = lookup(&self.store, &self.domain, inputs, specs, ids, Some(self.watermarks)).await;
@@ -143,12 +142,10 @@ impl Reader {
                         return Ok(None);
                     }
                 }
-                Err(HistoryError { kind: HistoryErrorKind::Full { .. }, .. }) if ids.len() > 1 => {
+                Err(error) => {
+                    lots.halve(ids, error.into())?;
                     waited += start.elapsed();
-                    let (first, second) = ids.split_at(ids.len() / 2);
-                    waiting.extend([second, first]);
                 }
-                Err(error) => return Err(error.into()),
             }
         }
         Ok(Some(waited))

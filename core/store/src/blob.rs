@@ -171,6 +171,25 @@ impl Store {
         read.await.map_err(|kind| BlobError { verb: "read", what: format!("blob `{hash}`"), kind })
     }
 
+    /// Where the file of a linked blob is, after checking that it still has the content of its hash; `None` of a blob that is
+    /// copied into the database. For media that are too large to be in memory at once, which [`Store::read_blob`] reads whole.
+    pub async fn linked_file(&self, hash: &str) -> Result<Option<PathBuf>, BlobError> {
+        let find = async {
+            let row: Option<(Option<String>,)> = sqlx::query_as("SELECT path FROM blob WHERE hash = ?")
+                .bind(hash)
+                .fetch_optional(self.readers())
+                .await?;
+            let (path,) = row.ok_or(BlobErrorKind::Unknown)?;
+            let Some(path) = path.map(PathBuf::from) else { return Ok(None) };
+            let (found, _) = hash_file(&path).await?;
+            match found == hash {
+                true => Ok(Some(path)),
+                false => Err(BlobErrorKind::Changed { found }),
+            }
+        };
+        find.await.map_err(|kind| BlobError { verb: "read", what: format!("blob `{hash}`"), kind })
+    }
+
     async fn insert_blob(
         &self,
         hash: &str,

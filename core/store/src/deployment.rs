@@ -1,9 +1,12 @@
-//! Which model answers: the champion of a domain, and the challenger that is only stored beside it.
+//! Which model answers: the champion of a duty, and the challenger that is only stored beside it.
+//!
+//! A duty is a task of a domain, such as the detection of a domain of films. Plugins of different tasks do not compete: each
+//! task has its own champion.
 //!
 //! ```
 //! # use foretell_store::lineage::PluginVersion;
 //! # use foretell_store::open::Store;
-//! use foretell_store::deployment::{NewDeployment, Role};
+//! use foretell_store::deployment::{Duty, NewDeployment, Role};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -11,14 +14,16 @@
 //! # let store = Store::create_or_open(directory.path().join("shop.db")).await?;
 //! # let plugin = |version: &str| PluginVersion { name: "returns".into(), version: version.into(), domain: "shop".into(),
 //! #     task: "binary-classification".into(), library_hash: "a".into(), manifest_hash: "b".into(), manifest: "".into() };
+//! let returns = Duty::new("shop", "binary-classification");
 //! for version in ["1.0.0", "2.0.0"] {
 //!     let plugin_version_id = store.plugin_version(&plugin(version)).await?;
 //!     let new = NewDeployment { plugin_version_id, model_ids: vec![], config: "{}".into(), author: "ann".into() };
-//!     store.deploy("shop", Role::Champion, &new).await?;
+//!     store.deploy(&returns, Role::Champion, &new).await?;
 //! }
-//! let back = store.roll_back("shop", "ann").await?;
+//! let back = store.roll_back(&returns, "ann").await?;
 //! assert_eq!(back.plugin.version, "1.0.0");
-//! assert_eq!(store.deployed("shop", Role::Champion).await?, Some(back));
+//! assert_eq!(store.deployed(&returns, Role::Champion).await?, Some(back));
+//! assert_eq!(store.deployed(&Duty::new("shop", "ranking"), Role::Champion).await?, None, "another duty");
 //! assert_eq!(store.deployments("shop").await?.len(), 3, "nothing of the log is ever taken back");
 //! # Ok(())
 //! # }
@@ -38,6 +43,28 @@ use crate::time::{Micros, now};
 const DEPLOY: &str = "deploy";
 const ROLL_BACK: &str = "roll back";
 const WITHDRAW: &str = "withdraw";
+
+/// What a plugin can be the champion of: a task of a domain.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, FromRow)]
+pub struct Duty {
+    /// The domain.
+    pub domain: String,
+    /// The task, as a plugin's manifest calls it, such as `binary-classification`.
+    pub task: String,
+}
+
+impl Duty {
+    /// A task of a domain.
+    pub fn new(domain: impl Into<String>, task: impl Into<String>) -> Self {
+        Self { domain: domain.into(), task: task.into() }
+    }
+}
+
+impl fmt::Display for Duty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task `{}` of domain `{}`", self.task, self.domain)
+    }
+}
 
 /// Who hears of a prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -100,9 +127,12 @@ pub struct Deployment {
 pub struct DeploymentEntry {
     /// Its place in the log.
     pub id: i64,
+    /// The task that it is about.
+    pub task: String,
     /// `champion` or `challenger`.
     pub role: String,
-    /// `deploy`, `roll back` or `withdraw`.
+    /// `deploy`, `roll back`, `withdraw`, or, of a time when a domain had one champion for all its tasks, `return`: it came back when
+    /// the plugin of another task was rolled back.
     pub action: String,
     /// The plugin that holds the role from then on, `name@version`; nothing for nobody.
     pub plugin: Option<String>,
@@ -117,10 +147,10 @@ pub struct DeploymentEntry {
 
 /// A deployment that could not be changed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot change what is deployed in domain `{domain}`")]
+#[error("cannot change what is deployed for {duty}")]
 pub struct DeployError {
-    /// The domain.
-    pub domain: String,
+    /// What for.
+    pub duty: Duty,
     /// Why.
     #[source]
     pub kind: DeployErrorKind,
@@ -162,15 +192,15 @@ impl From<sqlx::Error> for DeployErrorKind {
 }
 
 impl Store {
-    /// Gives a plugin version with its models a role in a domain, in the place of whoever had it. A challenger that becomes
+    /// Gives a plugin version of this task with its models a role, in the place of whoever had it. A challenger that becomes
     /// champion is no challenger any more. Nothing changes if it has the role already.
-    pub async fn deploy(&self, domain: &str, role: Role, new: &NewDeployment) -> Result<(), DeployError> {
+    pub async fn deploy(&self, duty: &Duty, role: Role, new: &NewDeployment) -> Result<(), DeployError> {
         let deploy = async {
             let mut writer = self.writer().await;
             let mut transaction = begin(&mut writer, Durability::Full).await?;
-            let champion = current(&mut transaction, domain, Role::Champion).await?;
-            let challenger = current(&mut transaction, domain, Role::Challenger).await?;
-            let id = insert(&mut transaction, domain, role, DEPLOY, Some(new), &new.author).await?;
+            let champion = current(&mut transaction, duty, Role::Champion).await?;
+            let challenger = current(&mut transaction, duty, Role::Challenger).await?;
+            let id = insert(&mut transaction, duty, role, DEPLOY, Some(new), &new.author).await?;
             let is_champion = are_same(&mut transaction, id, champion).await?;
             let is_challenger = are_same(&mut transaction, id, challenger).await?;
             match role {
@@ -179,35 +209,35 @@ impl Store {
                 Role::Challenger if is_challenger => return Ok(()),
                 Role::Challenger if is_champion => return Err(DeployErrorKind::IsChampion),
                 Role::Champion if is_challenger => {
-                    insert(&mut transaction, domain, Role::Challenger, WITHDRAW, None, &new.author).await?;
+                    insert(&mut transaction, duty, Role::Challenger, WITHDRAW, None, &new.author).await?;
                 }
                 Role::Champion | Role::Challenger => (),
             }
             Ok(transaction.commit().await?)
         };
-        deploy.await.map_err(|kind| DeployError { domain: domain.to_owned(), kind })
+        deploy.await.map_err(|kind| DeployError { duty: duty.clone(), kind })
     }
 
     /// Takes a role from whoever has it.
-    pub async fn withdraw(&self, domain: &str, role: Role, author: &str) -> Result<(), DeployError> {
+    pub async fn withdraw(&self, duty: &Duty, role: Role, author: &str) -> Result<(), DeployError> {
         let withdraw = async {
             let mut writer = self.writer().await;
             let mut transaction = begin(&mut writer, Durability::Full).await?;
-            current(&mut transaction, domain, role).await?.ok_or(DeployErrorKind::Nobody(role))?;
-            insert(&mut transaction, domain, role, WITHDRAW, None, author).await?;
+            current(&mut transaction, duty, role).await?.ok_or(DeployErrorKind::Nobody(role))?;
+            insert(&mut transaction, duty, role, WITHDRAW, None, author).await?;
             Ok(transaction.commit().await?)
         };
-        withdraw.await.map_err(|kind| DeployError { domain: domain.to_owned(), kind })
+        withdraw.await.map_err(|kind| DeployError { duty: duty.clone(), kind })
     }
 
     /// Makes the champion that was before the present one the champion again. Doing it again goes further back.
-    pub async fn roll_back(&self, domain: &str, author: &str) -> Result<Deployment, DeployError> {
+    pub async fn roll_back(&self, duty: &Duty, author: &str) -> Result<Deployment, DeployError> {
         let roll_back = async {
             let mut writer = self.writer().await;
             let mut transaction = begin(&mut writer, Durability::Full).await?;
-            let earlier = before(&mut transaction, domain).await?.ok_or(DeployErrorKind::NothingBefore)?;
+            let earlier = before(&mut transaction, duty).await?.ok_or(DeployErrorKind::NothingBefore)?;
             let earlier = read(&mut transaction, earlier).await?;
-            let id = insert(&mut transaction, domain, Role::Champion, ROLL_BACK, None, author).await?;
+            let id = insert(&mut transaction, duty, Role::Champion, ROLL_BACK, None, author).await?;
             sqlx::query(
                 "UPDATE deployment SET (plugin_version_id, config) =
                      (SELECT plugin_version_id, config FROM deployment WHERE id = ?2) WHERE id = ?1",
@@ -223,33 +253,33 @@ impl Store {
             .bind(earlier.id)
             .execute(&mut *transaction)
             .await?;
-            let challenger = current(&mut transaction, domain, Role::Challenger).await?;
+            let challenger = current(&mut transaction, duty, Role::Challenger).await?;
             if are_same(&mut transaction, id, challenger).await? {
-                insert(&mut transaction, domain, Role::Challenger, WITHDRAW, None, author).await?;
+                insert(&mut transaction, duty, Role::Challenger, WITHDRAW, None, author).await?;
             }
             let deployment = read(&mut transaction, id).await?;
             transaction.commit().await?;
             Ok(deployment)
         };
-        roll_back.await.map_err(|kind| DeployError { domain: domain.to_owned(), kind })
+        roll_back.await.map_err(|kind| DeployError { duty: duty.clone(), kind })
     }
 
-    /// Who has a role in a domain, if anybody.
-    pub async fn deployed(&self, domain: &str, role: Role) -> Result<Option<Deployment>, ReadError> {
+    /// Who has a role, if anybody.
+    pub async fn deployed(&self, duty: &Duty, role: Role) -> Result<Option<Deployment>, ReadError> {
         let find = async {
             let mut snapshot = self.readers().begin().await?;
-            match current(&mut snapshot, domain, role).await? {
+            match current(&mut snapshot, duty, role).await? {
                 Some(id) => read(&mut snapshot, id).await.map(Some),
                 None => Ok(None),
             }
         };
-        find.await.while_reading(|| format!("the {role} of domain `{domain}`"))
+        find.await.while_reading(|| format!("the {role} for {duty}"))
     }
 
     /// The log of a domain, the latest first.
     pub async fn deployments(&self, domain: &str) -> Result<Vec<DeploymentEntry>, ReadError> {
         sqlx::query_as(
-            "SELECT deployment.id, role, action, name || '@' || version AS plugin, author, deployed_at,
+            "SELECT deployment.id, deployment.task, role, action, name || '@' || version AS plugin, author, deployed_at,
                  (SELECT group_concat(model.name || ' ' || substr(hash, 1, 12), ', ')
                   FROM deployment_model JOIN model ON model.id = model_id
                   WHERE deployment_id = deployment.id) AS models
@@ -262,28 +292,32 @@ impl Store {
         .while_reading(|| format!("what was deployed in domain `{domain}`"))
     }
 
-    /// The domains in which anything was ever deployed.
-    pub async fn deployed_domains(&self) -> Result<Vec<String>, ReadError> {
-        sqlx::query_scalar("SELECT DISTINCT domain FROM deployment ORDER BY domain")
-            .fetch_all(self.readers())
-            .await
-            .while_reading(|| "what is deployed".to_owned())
+    /// The duties for which anything was ever deployed: those of a domain, or all. In alphabetical order.
+    pub async fn duties(&self, domain: Option<&str>) -> Result<Vec<Duty>, ReadError> {
+        sqlx::query_as(
+            "SELECT DISTINCT domain, task FROM deployment WHERE domain = ?1 OR ?1 IS NULL ORDER BY domain, task",
+        )
+        .bind(domain)
+        .fetch_all(self.readers())
+        .await
+        .while_reading(|| "what is deployed".to_owned())
     }
 }
 
 async fn insert(
     connection: &mut SqliteConnection,
-    domain: &str,
+    duty: &Duty,
     role: Role,
     action: &str,
     new: Option<&NewDeployment>,
     author: &str,
 ) -> Result<i64, sqlx::Error> {
     let inserted = sqlx::query(
-        "INSERT INTO deployment (domain, role, action, plugin_version_id, config, author, deployed_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO deployment (domain, task, role, action, plugin_version_id, config, author, deployed_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )
-    .bind(domain)
+    .bind(&duty.domain)
+    .bind(&duty.task)
     .bind(role.as_str())
     .bind(action)
     .bind(new.map(|new| new.plugin_version_id))
@@ -306,37 +340,40 @@ async fn insert(
 /// The row of the log that holds, if it names somebody.
 async fn current(
     connection: &mut SqliteConnection,
-    domain: &str,
+    duty: &Duty,
     role: Role,
 ) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query_scalar(
-        "SELECT id FROM (SELECT id, plugin_version_id FROM deployment WHERE domain = ? AND role = ?
+        "SELECT id FROM (SELECT id, plugin_version_id FROM deployment WHERE domain = ? AND task = ? AND role = ?
                          ORDER BY id DESC LIMIT 1)
          WHERE plugin_version_id IS NOT NULL",
     )
-    .bind(domain)
+    .bind(&duty.domain)
+    .bind(&duty.task)
     .bind(role.as_str())
     .fetch_optional(connection)
     .await
 }
 
 /// The row that held before the last deploy that is not undone.
-async fn before(connection: &mut SqliteConnection, domain: &str) -> Result<Option<i64>, sqlx::Error> {
+async fn before(connection: &mut SqliteConnection, duty: &Duty) -> Result<Option<i64>, sqlx::Error> {
     let log: Vec<(i64, String)> = sqlx::query_as(
-        "SELECT id, action FROM deployment WHERE domain = ? AND role = ? AND action <> ? ORDER BY id",
+        "SELECT id, action FROM deployment WHERE domain = ? AND task = ? AND role = ? ORDER BY id",
     )
-    .bind(domain)
+    .bind(&duty.domain)
+    .bind(&duty.task)
     .bind(Role::Champion.as_str())
-    .bind(WITHDRAW)
     .fetch_all(connection)
     .await?;
     let mut champions = Vec::new();
     for (id, action) in log {
         match action.as_str() {
+            DEPLOY => champions.push(id),
             ROLL_BACK => {
                 champions.pop();
             }
-            _ => champions.push(id),
+            // One that is withdrawn, or came back, was deployed before.
+            _ => (),
         }
     }
     champions.pop();
@@ -370,8 +407,8 @@ async fn read(connection: &mut SqliteConnection, id: i64) -> Result<Deployment, 
     .fetch_all(&mut *connection)
     .await?;
     let row: SqliteRow = sqlx::query(
-        "SELECT deployment.id AS deployment_id, config, author, deployed_at, name, version, plugin_version.domain, task,
-             library_hash, manifest_hash, manifest
+        "SELECT deployment.id AS deployment_id, config, author, deployed_at, name, version, plugin_version.domain,
+             plugin_version.task,             library_hash, manifest_hash, manifest
          FROM deployment JOIN plugin_version ON plugin_version.id = plugin_version_id WHERE deployment.id = ?",
     )
     .bind(id)

@@ -8,8 +8,10 @@ mod fit;
 #[cfg(unix)]
 mod kill;
 mod lifecycle;
+mod lists;
 mod outcome;
 mod poison;
+mod roles;
 mod workers;
 
 use std::path::Path;

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::HistoryErrorKind;
 use super::chunk::inconsistent;
-use super::list::{with_holes, without_holes};
+use super::list::{first_hole, with_holes, without_holes};
 use super::number::ExactNumbers;
 
 /// Characters of a value that are shown in the reason of a reject.
@@ -133,22 +133,30 @@ impl Decoder {
     fn salvage(&self, payloads: &str, lines: &[&str]) -> Option<Decoded> {
         let open = with_holes(&self.schema);
         let lenient = |text: &str, rows| Reader::new(&open, Mode::Lenient, rows).ok()?.read(text, rows);
-        let columns = lenient(payloads, lines.len()).or_else(|| {
+        let holed = lenient(payloads, lines.len()).or_else(|| {
             let readable = lines.iter().map(|line| if lenient(line, 1).is_some() { line } else { "{}" });
             lenient(&readable.collect::<Vec<_>>().join("\n"), lines.len())
         })?;
-        let columns = without_holes(&columns, &self.schema).ok()?;
+        let columns = without_holes(&holed, &self.schema).ok()?;
         let mut faults = Vec::new();
         for (row, line) in lines.iter().enumerate() {
             if columns.columns().iter().any(|column| column.is_null(row)) {
-                self.find_faults(row, line, &columns, &mut faults);
+                self.find_faults(row, line, &columns, &holed, &mut faults);
             }
         }
         Some(Decoded { columns, faults })
     }
 
-    /// Finds the values of a payload that became null although they are not.
-    fn find_faults(&self, row: usize, line: &str, columns: &RecordBatch, faults: &mut Vec<Fault>) {
+    /// Finds the values of a payload that became null although they are not. `holed` has the same columns, but only the items
+    /// of a list that do not fit are null there.
+    fn find_faults(
+        &self,
+        row: usize,
+        line: &str,
+        columns: &RecordBatch,
+        holed: &RecordBatch,
+        faults: &mut Vec<Fault>,
+    ) {
         let Ok(Value::Object(payload)) = serde_json::from_str(line) else {
             let reason = "expected a JSON object on one line, found something else".to_owned();
             faults.push(Fault { row, column: None, reason });
@@ -157,12 +165,23 @@ impl Decoder {
         for (column, field) in self.schema.fields().iter().enumerate() {
             let value = payload.get(field.name()).filter(|value| !value.is_null());
             if let Some(value) = value.filter(|_| columns.column(column).is_null(row)) {
-                let found: String = value.to_string().chars().take(VALUE_CHARS_MAX).collect();
-                let reason = format!("expected {}, found `{found}`", expected(field.data_type()));
+                let item = first_hole(holed.column(column), row)
+                    .and_then(|place| value.get(place).map(|item| (place + 1, item)));
+                let found = match item {
+                    Some((number, item)) => format!("{} as item {number}", shortened(item)),
+                    None => shortened(value),
+                };
+                let reason = format!("expected {}, found {found}", expected(field.data_type()));
                 faults.push(Fault { row, column: Some(column), reason });
             }
         }
     }
+}
+
+/// A value as a reason shows it.
+fn shortened(value: &Value) -> String {
+    let text: String = value.to_string().chars().take(VALUE_CHARS_MAX).collect();
+    format!("`{text}`")
 }
 
 /// A decoder of arrow-json that is fed whole chunks.
@@ -194,7 +213,7 @@ impl Reader {
 mod tests {
     use arrow_array::cast::AsArray;
     use arrow_array::types::Int64Type;
-    use arrow_schema::Field;
+    use arrow_schema::{Field, TimeUnit};
 
     use super::*;
 
@@ -256,9 +275,14 @@ mod tests {
             (vec!["a".into(), "b".into()], vec![], vec!["7".into(), "b".into()])
         );
         let faults: Vec<_> = decoded.faults.iter().map(|fault| (fault.row, fault.reason.as_str())).collect();
-        let wrong = |found: &str| format!("expected a list of texts, found `{found}`");
-        let expected =
-            [(4, r#"["a",null]"#), (5, r#""a""#), (6, r#"["a",["b"]]"#), (7, "[{}]"), (8, r#"{"a":1}"#)];
+        let wrong = |found: &str| format!("expected a list of texts, found {found}");
+        let expected = [
+            (4, "`null` as item 2"),
+            (5, r#"`"a"`"#),
+            (6, r#"`["b"]` as item 2"#),
+            (7, "`{}` as item 1"),
+            (8, r#"`{"a":1}`"#),
+        ];
         let expected: Vec<_> = expected.into_iter().map(|(row, found)| (row, wrong(found))).collect();
         assert_eq!(faults, expected.iter().map(|(row, reason)| (*row, reason.as_str())).collect::<Vec<_>>());
         // What else such a payload says stands as it is.
@@ -268,16 +292,41 @@ mod tests {
     #[test]
     fn numbers_in_lists_are_exact() {
         let lines =
-            [r#"{"items":[1,2]}"#, r#"{"items":[1.5]}"#, r#"{"items":[1,null]}"#, r#"{"items":["x"]}"#];
+            [r#"{"items":[1,2]}"#, r#"{"items":[1,2,1.5]}"#, r#"{"items":[1,null]}"#, r#"{"items":["x"]}"#];
         let decoded = decode_lists(DataType::Int64, &lines);
         let lists = decoded.columns.column(0).as_list::<i32>();
         let there: Vec<bool> = (0..lines.len()).map(|row| lists.is_valid(row)).collect();
         assert_eq!(there, [true, false, false, false]);
         assert_eq!(lists.value(0).as_primitive::<Int64Type>().values(), &[1, 2]);
+        let reasons: Vec<_> = decoded.faults.iter().map(|fault| fault.reason.as_str()).collect();
         assert_eq!(
-            decoded.faults_of(1).map(|fault| fault.reason.as_str()).collect::<Vec<_>>(),
-            ["expected a list of whole numbers, found `[1.5]`"]
+            reasons,
+            ["`1.5` as item 3", "`null` as item 2", "`\"x\"` as item 1"]
+                .map(|found| format!("expected a list of whole numbers, found {found}"))
         );
+    }
+
+    #[test]
+    fn lists_of_every_scalar_are_read() {
+        let cases: [(DataType, &str, &str); 5] = [
+            (DataType::Float64, "[1,2.5,-3e-2]", "[1,2.5,true]"),
+            (DataType::Int64, "[1,-2,30]", "[1,-2,3.5]"),
+            (DataType::Boolean, "[true,false,true]", "[true,false,1]"),
+            (DataType::Utf8, r#"["car","bus",""]"#, r#"["car","bus",[]]"#),
+            (
+                DataType::Timestamp(TimeUnit::Microsecond, None),
+                r#"["2026-11-28T20:00:00Z",1,2]"#,
+                r#"[1,2,"noon"]"#,
+            ),
+        ];
+        for (item, good, bad) in cases {
+            let lines = [good, bad].map(|list| format!("{{\"items\":{list}}}"));
+            let decoded = decode_lists(item.clone(), &[&lines[0], &lines[1]]);
+            let lists = decoded.columns.column(0).as_list::<i32>();
+            assert_eq!((lists.value_length(0), lists.is_null(1)), (3, true), "{item}");
+            let [fault] = &decoded.faults[..] else { panic!("{item}: {:?}", decoded.faults) };
+            assert!(fault.reason.ends_with(" as item 3"), "{}", fault.reason);
+        }
     }
 
     #[test]

@@ -34,6 +34,13 @@ pub(super) fn without_holes(columns: &RecordBatch, schema: &SchemaRef) -> Result
     RecordBatch::try_new_with_options(Arc::clone(schema), closed.collect::<Result<_, _>>()?, &options)
 }
 
+/// The place, in the list of a row, of its first item that is null; nothing for what is no list.
+pub(super) fn first_hole(column: &ArrayRef, row: usize) -> Option<usize> {
+    let lists = column.as_list_opt::<i32>().filter(|lists| lists.is_valid(row))?;
+    let items = lists.value(row);
+    (0..items.len()).find(|place| items.is_null(*place))
+}
+
 fn close(lists: &ListArray, item: &Arc<Field>) -> Result<ArrayRef, ArrowError> {
     let values = lists.values();
     let ranges = || lists.offsets().windows(2).map(|ends| ends[0] as usize..ends[1] as usize);

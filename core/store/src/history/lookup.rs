@@ -16,6 +16,9 @@ use crate::fault::ReadContext;
 use crate::open::Store;
 use crate::time::Micros;
 
+/// Bytes of payloads that are looked up at once, unless one record alone has more.
+const LOOKUP_BYTES_MAX: usize = 32 << 20;
+
 const RECORD: &str = "SELECT event_time, payload FROM record WHERE id = ?1 AND domain = ?2";
 
 /// The events of the entity with key ?2 = ?3 in domain ?1, after event time ?4, before (event time ?5, id ?6), with ids
@@ -51,8 +54,8 @@ const EVENTS_WITHOUT_PAYLOAD: &str = events!("NULL", "");
 ///
 /// # Errors
 ///
-/// [`HistoryErrorKind::NoRecord`] for an id that the domain does not have, [`HistoryErrorKind::Full`] if the past of so
-/// many records does not fit in one batch, and whatever is wrong with the specs, the input fields or the database.
+/// [`HistoryErrorKind::NoRecord`] for an id that the domain does not have, [`HistoryErrorKind::Full`] if the payloads of so many
+/// records or their past do not fit in one batch, and whatever is wrong with the specs, the input fields or the database.
 pub async fn lookup(
     store: &Store,
     domain: &str,
@@ -103,8 +106,8 @@ impl Lookup<'_> {
     /// The records themselves, whose labels do not matter.
     async fn records(&mut self, ids: &[i64]) -> Result<Chunk, HistoryErrorKind> {
         let mut times = Vec::with_capacity(ids.len());
-        let mut payloads: Vec<String> = Vec::with_capacity(ids.len());
-        for &id in ids {
+        let mut payloads = String::new();
+        for (place, &id) in ids.iter().enumerate() {
             let record: Option<(Micros, String)> = sqlx::query_as(RECORD)
                 .bind(id)
                 .bind(self.domain)
@@ -112,10 +115,16 @@ impl Lookup<'_> {
                 .await
                 .while_reading(|| format!("record {id}"))?;
             let (time, payload) = record.ok_or(HistoryErrorKind::NoRecord(id))?;
+            if place > 0 {
+                if payloads.len() + payload.len() > LOOKUP_BYTES_MAX {
+                    return Err(HistoryErrorKind::Full { records: ids.len() });
+                }
+                payloads.push('\n');
+            }
             times.push(time);
-            payloads.push(payload);
+            payloads.push_str(&payload);
         }
-        let decoded = self.decoder.decode(&payloads.join("\n"), ids)?;
+        let decoded = self.decoder.decode(&payloads, ids)?;
         Ok(Chunk { ids: ids.to_vec(), times, decoded, labels: Vec::new() })
     }
 

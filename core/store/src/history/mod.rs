@@ -327,8 +327,8 @@ pub enum HistoryErrorKind {
     /// The input fields have a type that cannot be read from JSON.
     #[error("the input fields cannot be read from JSON")]
     Inputs(#[source] arrow_schema::ArrowError),
-    /// The past of so many records does not fit in one batch.
-    #[error("the past of {records} records is more than one batch may hold")]
+    /// So many records, or their past, do not fit in one batch.
+    #[error("{records} records with their past are more than one batch may hold")]
     Full {
         /// How many records were asked for.
         records: usize,

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Sqlite, SqliteConnection};
+use sqlx::{Row, Sqlite, SqliteConnection};
 use tokio::sync::mpsc;
 
-use super::chunk::{Chunk, RawChunk};
+use super::chunk::{Chunk, RawChunk, inconsistent};
 use super::decode::Decoder;
 use super::label::Labels;
 use super::names::{Found, Names};
@@ -25,21 +25,31 @@ const CHUNKS_WAITING_MAX: usize = 2;
 /// Bytes of payloads in one chunk to aim at: chunks of larger payloads have fewer records.
 const CHUNK_BYTES: usize = 4 << 20;
 
+/// Bytes above which a payload is not joined with others in one row, but read by itself. So how much memory a statement takes does
+/// not depend on what comes after records that were small.
+const JOINED_BYTES_MAX: i64 = 16 << 10;
+
 /// Records in the first chunk, before it is known how large payloads are.
 const FIRST_CHUNK_ROWS: usize = 1_024;
 
 /// The result code of SQLite for a text that would exceed its limit.
 const SQLITE_TOOBIG: &str = "18";
 
-/// The next ?5 records of domain ?1 after (event time ?2, id ?3) and up to event time ?4, in one row.
+/// The next ?5 records of domain ?1 after (event time ?2, id ?3) and up to event time ?4, in one row. A payload of more than ?6 bytes
+/// is empty there; how many of them there are is the last column.
 const RECORDS: &str = "
-    SELECT group_concat(id, ' '), group_concat(event_time, ' '), group_concat(payload, char(10))
+    SELECT group_concat(id, ' '), group_concat(event_time, ' '), group_concat(payload, char(10)), sum(payload = '')
     FROM (
-        SELECT id, event_time, payload FROM record
+        SELECT id, event_time, CASE WHEN octet_length(payload) > ?6 THEN '' ELSE payload END AS payload FROM record
         WHERE domain = ?1 AND (event_time, id) > (?2, ?3) AND event_time <= ?4
         ORDER BY event_time, id
         LIMIT ?5
     )";
+
+const PAYLOAD: &str = "SELECT payload FROM record WHERE id = ?";
+
+/// Where [`RECORDS`] says how many payloads are large.
+const LARGE_COLUMN: usize = 3;
 
 const WATERMARKS: &str =
     "SELECT (SELECT coalesce(max(id), 0) FROM record), (SELECT coalesce(max(id), 0) FROM label)";
@@ -173,6 +183,9 @@ impl Reading {
     async fn next(&mut self) -> Message<RawChunk> {
         let row = self.read(self.position.unwrap_or_else(|| self.start())).await?;
         let Some(mut chunk) = RawChunk::from_row(&row)? else { return Ok(None) };
+        if row.try_get::<i64, _>(LARGE_COLUMN).while_reading(|| self.range.what())? > 0 {
+            self.add_large(&mut chunk).await?;
+        }
         for name in &self.plan.labels {
             chunk
                 .labels
@@ -181,6 +194,39 @@ impl Reading {
         self.position = chunk.times.last().copied().zip(chunk.ids.last().copied());
         self.rows = rows_for(CHUNK_BYTES, &chunk).clamp(1, self.range.rows_max);
         Ok(Some(chunk))
+    }
+
+    /// Puts in the payloads that are empty because they are large, and leaves off what comes after a chunk's worth of bytes.
+    async fn add_large(&mut self, chunk: &mut RawChunk) -> Result<(), HistoryErrorKind> {
+        let joined = std::mem::take(&mut chunk.payloads);
+        let lines: Vec<&str> = joined.split('\n').collect();
+        if lines.len() != chunk.ids.len() {
+            let reason = format!("expected {} payloads, found {}", chunk.ids.len(), lines.len());
+            return Err(inconsistent(&chunk.ids, reason));
+        }
+        let mut rows = 0;
+        for (line, &id) in lines.into_iter().zip(&chunk.ids) {
+            if chunk.payloads.len() >= CHUNK_BYTES {
+                break;
+            }
+            if rows > 0 {
+                chunk.payloads.push('\n');
+            }
+            if line.is_empty() {
+                let payload: String = sqlx::query_scalar(PAYLOAD)
+                    .bind(id)
+                    .fetch_one(&mut *self.connection)
+                    .await
+                    .while_reading(|| format!("record {id}"))?;
+                chunk.payloads.push_str(&payload);
+            } else {
+                chunk.payloads.push_str(line);
+            }
+            rows += 1;
+        }
+        chunk.ids.truncate(rows);
+        chunk.times.truncate(rows);
+        Ok(())
     }
 
     /// Where to begin so that the windows are full when the first wanted record comes.
@@ -198,6 +244,7 @@ impl Reading {
                 .bind(id)
                 .bind(self.range.last())
                 .bind(self.rows as i64)
+                .bind(JOINED_BYTES_MAX)
                 .fetch_one(&mut *self.connection)
                 .await;
             match row {

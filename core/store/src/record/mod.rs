@@ -66,8 +66,8 @@ use sqlx::{Row, TypeInfo, ValueRef};
 use crate::rows::Binding;
 use crate::time::Micros;
 
-/// Bytes of one payload.
-pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
+/// Bytes of one payload: room for lists of some hundreds of thousands of entries, such as what was found in a long film.
+pub const PAYLOAD_BYTES_MAX: usize = 32 << 20;
 
 /// A record to be stored.
 #[derive(Clone, Debug, PartialEq)]

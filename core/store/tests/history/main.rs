@@ -3,6 +3,7 @@
 //! `expected` in `property` is that definition, written down as plainly as it goes: for each record, look at every other
 //! one. The property test holds both ways of the store against it.
 
+mod large;
 mod property;
 
 use std::sync::Arc;
@@ -19,7 +20,9 @@ use foretell_store::history::{
 use foretell_store::label::{Label, NewLabel};
 use foretell_store::members::Members;
 use foretell_store::open::Store;
-use foretell_store::record::{Appender, LabelValue, NewRecord, NewRecordLabel, SourceInfo, SourceKind};
+use foretell_store::record::{
+    Appender, LabelValue, NewRecord, NewRecordLabel, PAYLOAD_BYTES_MAX, SourceInfo, SourceKind,
+};
 use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
 use serde_json::{Map, Value, json};
@@ -383,7 +386,7 @@ async fn lists_of_a_payload_are_input_columns_like_others() {
         online.rejects.iter().map(|reject| (reject.field.as_deref(), reject.reason.as_str())).collect();
     let expected = [
         (Some("items"), "expected a list of texts, found `\"tea\"`"),
-        (Some("sizes"), "expected a list of numbers, found `[\"much\"]`"),
+        (Some("sizes"), "expected a list of numbers, found `\"much\"` as item 1"),
     ];
     assert_eq!(rejects, expected);
     // What was set aside is still in the past of what came after.
