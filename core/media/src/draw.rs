@@ -1,4 +1,4 @@
-//! Drawing on pictures, for people: heat maps, outlines, boxes with labels, panels.
+//! Drawing on pictures, for people: heat maps, outlines, lines, boxes with labels, panels.
 //!
 //! ```
 //! use foretell_media::draw::{ColourMap, HeatMapOptions, Panel, colour_bar, heat_map, panels, to_png};
@@ -41,6 +41,7 @@ mod contour;
 mod font;
 mod heat;
 mod panel;
+mod path;
 mod shape;
 
 use std::io::Cursor;
@@ -54,6 +55,7 @@ pub use colour::{Colour, ColourMap, class_colour};
 pub use contour::{CONTOUR_CORNERS_MAX, CONTOUR_TOLERANCE_PIXELS, contours};
 pub use heat::{HeatMapOptions, colour_bar, heat_map};
 pub use panel::{PANELS_MAX, Panel, panels};
+pub use path::{PATH_POINTS_MAX, Path, paths};
 pub use shape::{BOXES_MAX, LabelledBox, boxes, outline};
 
 /// The most pixels of a drawing: three bytes each.

@@ -61,6 +61,11 @@ pub enum Fit {
         /// The value of the bars, on the scale of the samples.
         pad: f32,
     },
+    /// As a letterbox, with the picture in the upper left corner and the bars to the right and below.
+    Corner {
+        /// The value of the bars, on the scale of the samples.
+        pad: f32,
+    },
     /// The largest part around the centre that has the asked shape, scaled (Pillow's `ImageOps.fit`).
     Crop,
 }
@@ -121,12 +126,15 @@ impl View {
             Fit::Stretch => {
                 Placement { left: 0.0, top: 0.0, width: f64::from(across), height: f64::from(down) }
             }
-            Fit::Letterbox { .. } => {
+            Fit::Letterbox { .. } | Fit::Corner { .. } => {
                 let scale = scales.0.min(scales.1);
                 let inner = |length: u32, room: u32| {
                     (f64::from(length) * scale).round_ties_even().clamp(1.0, f64::from(room.max(1)))
                 };
                 let (inner_width, inner_height) = (inner(width, across), inner(height, down));
+                if let Fit::Corner { .. } = self.fit {
+                    return Placement { left: 0.0, top: 0.0, width: inner_width, height: inner_height };
+                }
                 // An odd pixel goes to the right and below, as in Ultralytics' letterbox.
                 let left = ((f64::from(across) - inner_width) / 2.0).floor();
                 let top = ((f64::from(down) - inner_height) / 2.0).floor();
@@ -238,7 +246,7 @@ impl Picture {
         let whole = Part { left: 0.0, top: 0.0, width: self.width.into(), height: self.height.into() };
         match view.fit {
             Fit::Stretch => scaled(&self, size, whole, view.filter),
-            Fit::Letterbox { pad } => {
+            Fit::Letterbox { pad } | Fit::Corner { pad } => {
                 let inner = scaled(&self, (place.width as u32, place.height as u32), whole, view.filter)?;
                 Ok(framed(inner, size, (place.left as u32, place.top as u32), pad))
             }

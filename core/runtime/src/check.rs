@@ -2,7 +2,7 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, ListArray, RecordBatch};
 use arrow_schema::DataType;
 
 use crate::manifest::{Input, Manifest};
@@ -39,6 +39,32 @@ pub fn check(manifest: &Manifest, records: &RecordBatch) -> Vec<Refusal> {
 
 /// Rows of a column with a value out of bounds, and why.
 fn faults(input: &Input, column: &dyn Array) -> Vec<(usize, String)> {
+    match column.as_list_opt::<i32>() {
+        Some(lists) => faults_of_items(input, lists),
+        None => faults_of_values(input, column),
+    }
+}
+
+/// As [`faults`], of a column of lists: the first item of each list that is out of bounds.
+fn faults_of_items(input: &Input, lists: &ListArray) -> Vec<(usize, String)> {
+    let offsets = lists.offsets();
+    let mut faults: Vec<(usize, String)> = Vec::new();
+    for (place, reason) in faults_of_values(input, lists.values().as_ref()) {
+        // The row whose list begins last, at this item or before it. An item before the first list or behind the last one is of a row
+        // that is not in this batch.
+        let begun = offsets.partition_point(|&start| start as usize <= place);
+        let Some(row) = begun.checked_sub(1).filter(|row| *row < lists.len() && lists.is_valid(*row)) else {
+            continue;
+        };
+        if faults.last().is_none_or(|(last, _)| *last != row) {
+            faults.push((row, format!("item {} {reason}", place - offsets[row] as usize + 1)));
+        }
+    }
+    faults
+}
+
+/// As [`faults`], of a column of numbers or texts.
+fn faults_of_values(input: &Input, column: &dyn Array) -> Vec<(usize, String)> {
     let (minimum, maximum) =
         (input.minimum.unwrap_or(f64::NEG_INFINITY), input.maximum.unwrap_or(f64::INFINITY));
     let number = |row: usize, value: f64| {

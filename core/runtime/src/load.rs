@@ -297,9 +297,12 @@ fn agree(manifest: &Manifest, table: &abi::Plugin) -> Result<(), LoadErrorKind> 
     // SAFETY: name and version live as long as the table.
     let (name, version) = unsafe { (table.name.as_slice(), table.version.as_slice()) };
     let (name, version) = (String::from_utf8_lossy(name), String::from_utf8_lossy(version));
-    let version_said = manifest.plugin.version.to_string();
+    let (said, version_said) = match &manifest.plugin.engine {
+        Some(engine) => (&engine.name, engine.version.to_string()),
+        None => (&manifest.plugin.name, manifest.plugin.version.to_string()),
+    };
     for (what, said, found, agree) in [
-        ("name", &manifest.plugin.name, &name, *name == manifest.plugin.name),
+        ("name", said, &name, *name == *said),
         ("version", &version_said, &version, without_build(&version) == without_build(&version_said)),
     ] {
         if !agree {

@@ -56,6 +56,31 @@ fn defaults() {
 }
 
 #[test]
+fn a_library_may_have_a_name_of_its_own() {
+    let named = |engine: &str| {
+        parse(&GOOD.replace("library = ", &format!("engine = \"{engine}\"\nlibrary = ")))
+            .map(|manifest| manifest.plugin.engine.map(|engine| (engine.to_string(), engine.name)))
+    };
+    let engine = named("general-classifier@0.2.0").unwrap();
+    assert_eq!(engine, Some(("general-classifier@0.2.0".to_owned(), "general-classifier".to_owned())));
+    assert_eq!(parse(GOOD).unwrap().plugin.engine, None);
+    for wrong in ["general-classifier", "@0.2.0", "general-classifier@two"] {
+        let error = named(wrong).unwrap_err().to_string();
+        assert!(error.contains("a name and a version such as"), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn a_list_has_the_bounds_of_its_items() {
+    let bounded = |kind: &str, bounds: &str| {
+        parse(&GOOD.replace("\"list<float64>\"", &format!("\"{kind}\"\n{bounds}")))
+    };
+    let numbers = bounded("list<float64>", "minimum = 0\nmaximum = 1").unwrap();
+    assert_eq!((numbers.inputs[7].minimum, numbers.inputs[7].maximum), (Some(0.0), Some(1.0)));
+    assert_eq!(bounded("list<category>", "allowed = [\"car\"]").unwrap().inputs[7].allowed, ["car"]);
+}
+
+#[test]
 fn columns() {
     let manifest = parse(GOOD).unwrap();
     let columns = |schema: &arrow_schema::Schema| {
@@ -127,6 +152,8 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("type", "\"int64\"", "\"int32\""),
     ("list of lists", "\"list<float64>\"", "\"list<list<float64>>\""),
     ("image settings of a list", "\"list<float64>\"", "\"list<float64>\"\nimage = { width = 0 }"),
+    ("allowed numbers of a list", "\"list<float64>\"", "\"list<float64>\"\nallowed = [\"1\"]"),
+    ("bounds of a list of texts", "\"list<float64>\"", "\"list<utf8>\"\nminimum = 1"),
     ("time that is no timestamp", "type = \"timestamp\"", "type = \"int64\""),
     ("column name", "name = \"items\"", "name = \"number of items\""),
     ("column twice", "name = \"items\"", "name = \"amount\""),

@@ -69,7 +69,8 @@ pub use host::{Data, Host, Level, Model};
 pub use image::{Image, Images, Picture, Sample, Shape};
 pub use network::ImageNetwork;
 pub use predictions::{
-    Classes, Forecasts, Maps, Masks, Predictions, Rankings, Scores, Step, Values, WithNovelty,
+    Classes, Detected, Detections, Forecasts, Maps, Masks, Predictions, Rankings, Scores, Step, Tracked,
+    Tracks, Values, WithNovelty,
 };
 pub use records::{Bits, Column, History, List, Lists, Numbers, Past, PastRows, Records, Texts, Time, Value};
 pub use schema::{Field, Kind, Open};

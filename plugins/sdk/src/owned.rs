@@ -100,7 +100,7 @@ pub(crate) enum Buffer {
     /// 32-bit signed integers.
     Integers(Vec<i32>),
     /// Microseconds since 1970-01-01 UTC.
-    Times(Vec<i64>),
+    Longs(Vec<i64>),
 }
 
 impl Buffer {
@@ -111,7 +111,7 @@ impl Buffer {
             Self::Offsets(values) => values.as_ptr().cast(),
             Self::Floats(values) => values.as_ptr().cast(),
             Self::Integers(values) => values.as_ptr().cast(),
-            Self::Times(values) => values.as_ptr().cast(),
+            Self::Longs(values) => values.as_ptr().cast(),
         }
     }
 }
@@ -146,9 +146,9 @@ impl Values {
         Self::numbers(values.len(), Buffer::Floats(values))
     }
 
-    /// Times that are all there.
-    pub(crate) fn times(values: Vec<i64>) -> Self {
-        Self::numbers(values.len(), Buffer::Times(values))
+    /// Numbers of 64 bits, which times are too, that are all there.
+    pub(crate) fn longs(values: Vec<i64>) -> Self {
+        Self::numbers(values.len(), Buffer::Longs(values))
     }
 
     /// Integers that are all there.

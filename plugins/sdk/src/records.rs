@@ -287,7 +287,35 @@ impl PastRows<'_> {
     }
 }
 
-/// A column of lists: the items of all records one after the other, and which of them belong to which record.
+/// A column of lists: the items of all records one after the other, and which of them belong to which record. Items are never null.
+///
+/// A column of [`List<f64>`](List) gives each record's numbers as a slice in place, and one of [`List<str>`](List) its texts:
+///
+/// ```
+/// use foretell_sdk::{Error, List, Open, Records};
+///
+/// /// What was found in each record: where, and what it is.
+/// struct Found {
+///     x: List<f64>,
+///     label: List<str>,
+/// }
+///
+/// impl Found {
+///     fn open(request: &Open<'_>) -> Result<Self, Error> {
+///         Ok(Self { x: request.list("x")?, label: request.list("label")? })
+///     }
+///
+///     /// The leftmost bus of each record.
+///     fn buses(&self, records: &Records<'_>) -> Vec<Option<f64>> {
+///         let (x, labels) = (records.list(self.x), records.list(self.label));
+///         let leftmost = |row: usize| {
+///             let labelled = x.get(row)?.iter().zip(labels.get(row)?);
+///             labelled.filter(|(_, label)| *label == "bus").map(|(x, _)| *x).min_by(f64::total_cmp)
+///         };
+///         (0..records.len()).map(leftmost).collect()
+///     }
+/// }
+/// ```
 pub struct Lists<'a, T: Value + ?Sized> {
     offsets: &'a [i32],
     validity: Validity<'a>,
@@ -311,6 +339,28 @@ impl<'a, T: Value + ?Sized> Lists<'a, T> {
     /// The items of all records.
     pub fn items(&self) -> &T::View<'a> {
         &self.items
+    }
+}
+
+impl<'a, N: 'a, T: Value<View<'a> = Numbers<'a, N>> + ?Sized> Lists<'a, T> {
+    /// The numbers or times of the record in `row`, or `None` where it has no list.
+    pub fn get(&self, row: usize) -> Option<&'a [N]> {
+        self.is_valid(row).then(|| &self.items.values()[self.range(row)])
+    }
+}
+
+impl<'a> Lists<'a, str> {
+    /// The texts of the record in `row`, or `None` where it has no list.
+    pub fn get(&self, row: usize) -> Option<impl ExactSizeIterator<Item = &'a str> + use<'a>> {
+        let texts = self.items;
+        self.is_valid(row).then(|| self.range(row).map(move |item| texts.get(item).unwrap_or_default()))
+    }
+}
+
+impl Lists<'_, bool> {
+    /// True and false of the record in `row`, or `None` where it has no list.
+    pub fn get(&self, row: usize) -> Option<impl ExactSizeIterator<Item = bool> + '_> {
+        self.is_valid(row).then(|| self.range(row).map(|item| self.items.is_true(item)))
     }
 }
 

@@ -77,9 +77,24 @@ fn pictures_lie_where_they_are_said_to() {
     // An odd bar is wider below.
     assert_eq!(place(letterbox, (10, 10), (10, 5)), placement(0.0, 2.0, 10.0, 5.0));
     assert_eq!(place(letterbox, (10, 10), (1, 1_000)), placement(4.0, 0.0, 1.0, 10.0));
+    let corner = Fit::Corner { pad: 0.0 };
+    assert_eq!(place(corner, (10, 10), (10, 5)), placement(0.0, 0.0, 10.0, 5.0));
+    assert_eq!(place(corner, (10, 20), (1_000, 1)), placement(0.0, 0.0, 10.0, 1.0));
     assert_eq!(place(Fit::Crop, (10, 10), (40, 20)), placement(-5.0, 0.0, 20.0, 10.0));
     let as_it_is = View { size: None, fit: letterbox, ..View::new(SampleType::U8) };
     assert_eq!(as_it_is.placement(7, 9), placement(0.0, 0.0, 7.0, 9.0));
+}
+
+#[test]
+fn a_picture_in_the_corner_has_its_bars_to_the_right_and_below() {
+    let picture = Picture { width: 2, height: 1, channels: 1, samples: Samples::U8(vec![1, 2]) };
+    let view = View {
+        size: Some((2, 2)),
+        fit: Fit::Corner { pad: 114.0 },
+        filter: Filter::Nearest,
+        ..View::new(SampleType::U8)
+    };
+    assert_eq!(picture.view(&view).expect("it fits").samples, Samples::U8(vec![1, 2, 114, 114]));
 }
 
 #[test]

@@ -255,7 +255,7 @@ unsafe extern "C" fn keep(_array: *mut ArrowArray) {}
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::builder::{Float64Builder, ListBuilder, StringBuilder};
+    use arrow_array::builder::{BooleanBuilder, Float64Builder, Int64Builder, ListBuilder, StringBuilder};
     use arrow_array::ffi::FFI_ArrowArray;
     use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StructArray, make_array};
     use arrow_schema::{Field, Schema};
@@ -286,7 +286,11 @@ mod tests {
         let mut list = ListBuilder::new(Float64Builder::new());
         let mut text = StringBuilder::new();
         let mut texts = ListBuilder::new(StringBuilder::new());
+        let mut integers = ListBuilder::new(Int64Builder::new());
+        let mut flags = ListBuilder::new(BooleanBuilder::new());
         for row in 0..20 {
+            integers.append_option((row != 3).then(|| (0..row as i64 % 5).map(Some)));
+            flags.append_option((row != 11).then(|| (0..row).map(|item| Some(item % 3 == 1))));
             for item in 0..row % 3 {
                 texts.values().append_value("y".repeat(item * row));
             }
@@ -311,6 +315,8 @@ mod tests {
             ("text", Arc::new(text.finish())),
             ("list", Arc::new(list.finish())),
             ("texts", Arc::new(texts.finish())),
+            ("integers", Arc::new(integers.finish())),
+            ("flags", Arc::new(flags.finish())),
         ];
         RecordBatch::try_from_iter_with_nullable(
             columns.into_iter().map(|(name, column)| (name, column, true)),

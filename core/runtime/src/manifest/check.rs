@@ -178,7 +178,7 @@ fn bounds(input: &Input, key: &str, found: &mut Problems) {
     for (name, bound) in bounds.iter().filter_map(|(name, bound)| Some((name, (*bound)?))) {
         let key = format!("{key}.{name}");
         found.check(bound.is_finite(), &key, "a finite number", bound);
-        found.check(input.kind.is_number(), &key, none_for(input), bound);
+        found.check(input.kind.item().is_number(), &key, none_for(input), bound);
     }
     if let (Some(minimum), Some(maximum)) = (input.minimum, input.maximum) {
         let holds = minimum.partial_cmp(&maximum) != Some(Ordering::Greater);
@@ -206,7 +206,7 @@ fn none_for(input: &Input) -> String {
 
 fn allowed(input: &Input, key: &str, found: &mut Problems) {
     let key = format!("{key}.allowed");
-    let holds = input.allowed.is_empty() || input.kind.is_text();
+    let holds = input.allowed.is_empty() || input.kind.item().is_text();
     found.check(holds, &key, none_for(input), format!("{} values", input.allowed.len()));
     let values = input.allowed.iter().enumerate();
     found.distinct(values.map(|(index, value)| (format!("{key}[{index}]"), &**value)), "value");

@@ -192,12 +192,12 @@ impl Task {
     /// | regression | `value` |
     /// | ranking | `items`: list of `item`, `score`, `reason`, the best first |
     /// | detection | `detections`: list of boxes |
-    /// | tracking | `detections`: list of boxes, each with the `track` that it belongs to |
+    /// | tracking | `detections`: list of boxes, each with the `track` that it belongs to and its `frame`, from 0 |
     /// | segmentation | `height`, `width`, and `classes`: an index of a label for each pixel, row by row |
     /// | forecast | `steps`: list of `event_time`, `value`, `low`, `high` |
     ///
-    /// A box is `x`, `y` (its upper left corner), `width` and `height` in pixels of the original image, `label`, and
-    /// `score` from 0 to 1. All numbers are 32-bit floating-point numbers.
+    /// A box is `x`, `y` (its upper left corner), `width` and `height`, `label`, and `score` from 0 to 1. A detection answers in
+    /// pixels of the image that it was given, and is stored in pixels of the original; a tracking knows the original alone. All numbers are 32-bit floating-point numbers.
     pub fn prediction_fields(self, labels: usize) -> Fields {
         let number = |name| filled(name, DataType::Float32);
         let numbers = |names: &[&'static str]| names.iter().copied().map(number).collect::<Vec<_>>();
@@ -217,7 +217,9 @@ impl Task {
             }
             Task::Detection => vec![filled("detections", list(structure(boxes())))],
             Task::Tracking => {
-                let fields = boxes().into_iter().chain([filled("track", DataType::Int64)]);
+                let fields = boxes()
+                    .into_iter()
+                    .chain([filled("track", DataType::Int64), filled("frame", DataType::Int32)]);
                 vec![filled("detections", list(structure(fields)))]
             }
             Task::Segmentation => {

@@ -87,7 +87,7 @@ pub use self::{
         Channels, Concurrency, Filter, Fit, Fitting, History, Image, Input, Label, Limits, Manifest,
         ModelFile, ModelFormat, Novelty, Output, Plugin, Record, SCHEMA_VERSION, Sample, Task,
     },
-    value::{AbiVersion, FieldType, parse_duration},
+    value::{AbiVersion, Engine, FieldType, parse_duration},
 };
 use crate::files;
 

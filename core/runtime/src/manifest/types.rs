@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::value::{self, AbiVersion, FieldType};
+use super::value::{self, AbiVersion, Engine, FieldType};
 use crate::hash::Hash;
 
 /// The version of the manifest format that this program reads.
@@ -89,6 +89,9 @@ pub struct Plugin {
     /// `liblate_return.dylib` on macOS and `late_return.dll` on Windows.
     #[schemars(regex(pattern = "^[A-Za-z0-9_-]+$"), length(max = 64))]
     pub library: String,
+    /// Name and version that the library has of its own, such as `general-classifier@0.2.0`, where one library serves several
+    /// plugins, each with its own networks and settings. Unless it is stated, they are those of the plugin.
+    pub engine: Option<Engine>,
     /// Whether one instance may predict in several threads at once.
     #[serde(default)]
     pub concurrency: Concurrency,
@@ -193,11 +196,12 @@ pub struct Input {
     pub unit: Option<String>,
     /// What it means, for people.
     pub description: Option<String>,
-    /// Least value, of a number. A record below it is rejected.
+    /// Least value, of a number or of each item of a list of numbers. A record below it is rejected.
     pub minimum: Option<f64>,
-    /// Greatest value, of a number. A record above it is rejected.
+    /// Greatest value, of a number or of each item of a list of numbers. A record above it is rejected.
     pub maximum: Option<f64>,
-    /// The only values, of text. A record with another is rejected. Any value is fine where none is listed.
+    /// The only values, of text or of each item of a list of texts. A record with another is rejected. Any value is fine where
+    /// none is listed.
     #[serde(default)]
     pub allowed: Vec<String>,
     /// How the plugin wants to see it, of an image. Without it, an image is 8-bit RGB of the size that it has.
@@ -279,6 +283,8 @@ pub enum Fitting {
     Stretch,
     /// It keeps its proportions, between two bars of the value `pad`.
     Letterbox,
+    /// It keeps its proportions, in the upper left corner, with bars of the value `pad` to the right and below.
+    Corner,
     /// It keeps its proportions, and loses what stands out.
     Crop,
 }

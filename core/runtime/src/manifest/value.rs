@@ -50,6 +50,14 @@ impl FieldType {
         matches!(self, FieldType::Utf8 | FieldType::Category)
     }
 
+    /// The type of the items of a list; anything else is its own.
+    pub fn item(&self) -> &FieldType {
+        match self {
+            FieldType::List(item) => item,
+            kind => kind,
+        }
+    }
+
     /// Whether a history can list its values.
     pub fn is_scalar(&self) -> bool {
         !matches!(self, FieldType::Image | FieldType::List(_))
@@ -142,6 +150,50 @@ impl JsonSchema for AbiVersion {
             "description": "A version of the plugin interface: major and minor number.",
             "type": "string",
             "pattern": r"^\d+\.\d+$",
+        })
+    }
+}
+
+/// What a library calls itself: a name and a version, written `NAME@VERSION`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Engine {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: semver::Version,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}@{}", self.name, self.version)
+    }
+}
+
+impl<'de> Deserialize<'de> for Engine {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Engine, D::Error> {
+        let text = <Cow<'de, str>>::deserialize(deserializer)?;
+        text.split_once('@')
+            .filter(|(name, _)| !name.is_empty())
+            .and_then(|(name, version)| {
+                Some(Engine { name: name.to_owned(), version: semver::Version::from_str(version).ok()? })
+            })
+            .ok_or_else(|| {
+                let expected = &"a name and a version such as `general-classifier@0.2.0`";
+                D::Error::invalid_value(Unexpected::Str(&text), expected)
+            })
+    }
+}
+
+impl JsonSchema for Engine {
+    fn schema_name() -> Cow<'static, str> {
+        "Engine".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "What a library calls itself: name and version.",
+            "type": "string",
+            "pattern": r"^[a-z][a-z0-9]*(-[a-z0-9]+)*@\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$",
         })
     }
 }

@@ -27,18 +27,22 @@
 //! - **Invariant:** telemetry is off, and networks run on the CPU, whatever accelerators a build of the library has: the
 //!   same network gives the same answer everywhere.
 //!
+//! [`inspect`] looks at a network of which nothing is known yet.
+//!
 //! Pitfalls:
 //! - Outputs must have the exact shapes that the network gives. A network whose output's size depends on the values (such
 //!   as a detector with its own suppression of overlaps) can't be run this way.
 //! - ONNX Runtime does not promise that one session may run in two threads. A [`Model`] has several, and takes turns.
 
 mod environment;
+mod inspect;
 mod locate;
 mod model;
 mod session;
 mod tensor;
 
 pub use environment::{Runtime, StartError, refuse_telemetry};
+pub use inspect::{Answered, Inspection, Samples, inspect};
 pub use locate::{
     API_VERSION, Finding, LIBRARY_VARIABLE, Library, NotFound, Origin, Place, Places, Search, locate,
 };

@@ -286,11 +286,7 @@ fn prepare(
     let cores = || thread::available_parallelism().map_or(1, NonZero::get);
     let sessions_max = if sessions == 0 { cores() } else { sessions };
     let threads = threads.max(1);
-    let refused = |error: ort::Error| ModelErrorKind::Refused {
-        version: runtime.version().to_owned(),
-        message: error.message().trim_end().to_owned(),
-    };
-    let first = session(runtime, bytes, threads).map_err(refused)?;
+    let first = session(runtime, bytes, threads).map_err(|error| refused(runtime, &error))?;
     let (inputs, outputs) = first.declared();
     let inputs = specs("input", inputs)?;
     let outputs = specs("output", outputs)?;
@@ -301,20 +297,30 @@ fn prepare(
     Ok(Model { runtime, hash, threads, sessions_max, inputs, outputs, names, pool, returned: Condvar::new() })
 }
 
+/// ONNX Runtime's word for a network that it does not take.
+pub(super) fn refused(runtime: &Runtime, error: &ort::Error) -> ModelErrorKind {
+    let message = error.message().trim_end().to_owned();
+    ModelErrorKind::Refused { version: runtime.version().to_owned(), message }
+}
+
 fn session(runtime: &Runtime, bytes: &[u8], threads: usize) -> ort::Result<Session> {
+    Session::new(open(runtime, bytes, threads)?)
+}
+
+/// A session of ONNX Runtime, as all networks get it.
+pub(super) fn open(runtime: &Runtime, bytes: &[u8], threads: usize) -> ort::Result<OrtSession> {
     let nowhere = std::env::current_exe().unwrap_or_else(|_| runtime.path().to_owned()).join("weights");
-    let session = OrtSession::builder(&runtime.environment)?
+    OrtSession::builder(&runtime.environment)?
         .with_intra_threads(threads)?
         .with_inter_threads(1)?
         .with_parallel_execution(false)?
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_auto_device(AutoDevicePolicy::PreferCPU)?
         .with_config_entry(WEIGHTS_KEY, nowhere.to_string_lossy())?
-        .commit_from_memory(bytes)?;
-    Session::new(session)
+        .commit_from_memory(bytes)
 }
 
-fn specs(side: &'static str, outlets: &[Outlet]) -> Result<Vec<TensorSpec>, ModelErrorKind> {
+pub(super) fn specs(side: &'static str, outlets: &[Outlet]) -> Result<Vec<TensorSpec>, ModelErrorKind> {
     outlets.iter().map(|outlet| spec(side, outlet)).collect()
 }
 

@@ -24,13 +24,14 @@ def value(name, element, shape):
     return helper.make_tensor_value_info(name, element, shape)
 
 
-def save(name, nodes, inputs, outputs, weights=()):
+def save(name, nodes, inputs, outputs, weights=(), said=()):
     initializers = [numpy_helper.from_array(array, key) for key, array in weights]
     graph = helper.make_graph(nodes, name, inputs, outputs, initializers)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
     model.ir_version = IR_VERSION
     model.producer_name = "foretell"
     model.producer_version = ""
+    helper.set_model_props(model, dict(said))
     onnx.checker.check_model(model)
     (HERE / f"{name}.onnx").write_bytes(model.SerializeToString(deterministic=True))
     return model
@@ -118,9 +119,21 @@ def text():
     )
 
 
+def found():
+    """Places of what is not zero: as many as there are. Its file says what the network is for."""
+    save(
+        "found",
+        [helper.make_node("NonZero", ["picture"], ["places"])],
+        [value("picture", TensorProto.UINT8, ["rows", "columns"])],
+        [value("places", TensorProto.INT64, [2, "found"])],
+        said=[("purpose", "finding things"), ("names", "{0: 'thing'}")],
+    )
+
+
 if __name__ == "__main__":
     affine()
     pair()
     count()
     external()
     text()
+    found()

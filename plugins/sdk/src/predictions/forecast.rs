@@ -85,7 +85,7 @@ impl Predictions for Forecasts {
     fn into_columns(self) -> Result<Vec<Values>, Error> {
         let length = self.times.len();
         let fields = vec![
-            Values::times(self.times),
+            Values::longs(self.times),
             Values::floats(self.values),
             self.lows.into_values(),
             self.highs.into_values(),

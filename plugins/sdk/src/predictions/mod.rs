@@ -1,5 +1,6 @@
 //! What a plugin answers: one row for each record, in a form that its task fixes.
 
+mod boxes;
 mod classes;
 mod forecast;
 mod grow;
@@ -7,6 +8,7 @@ mod maps;
 mod novelty;
 mod ranking;
 
+pub use boxes::{Detected, Detections, Tracked, Tracks};
 pub use classes::Classes;
 pub use forecast::{Forecasts, Step};
 use foretell_abi::{ArrowArray, ArrowSchema};

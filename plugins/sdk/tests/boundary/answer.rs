@@ -76,7 +76,8 @@ proptest! {
 #[test]
 fn items_after_the_last_end_are_an_error_of_the_call() {
     let host = Host::new(b"forgetful");
-    let record = Record { note: None, items: None, sizes: None, past: Vec::new() };
+    let record =
+        Record { note: None, items: None, sizes: None, weights: None, flags: None, past: Vec::new() };
     let records = Records::new(&columns(&[record]));
     let (instance, schema) = Instance::open(&host, records.schema()).unwrap();
     let words = "1 items were pushed after the last `end_record`; expected one `end_record` after the items of each record";

@@ -97,7 +97,14 @@ unsafe extern "C" fn refuse(
 }
 
 fn note(text: &str) -> Record {
-    Record { note: Some(text.to_owned()), items: None, sizes: None, past: Vec::new() }
+    Record {
+        note: Some(text.to_owned()),
+        items: None,
+        sizes: None,
+        weights: None,
+        flags: None,
+        past: Vec::new(),
+    }
 }
 
 #[test]

@@ -19,6 +19,8 @@ struct Places {
     note: Column<str>,
     items: List<str>,
     sizes: List<i64>,
+    weights: List<f64>,
+    flags: List<bool>,
     past: History,
     past_item: Past<str>,
 }
@@ -30,6 +32,8 @@ impl Places {
             note: request.column("note")?,
             items: request.list("items")?,
             sizes: request.list("sizes")?,
+            weights: request.list("weights")?,
+            flags: request.list("flags")?,
             past,
             past_item: request.past(past, "item")?,
         })
@@ -41,12 +45,23 @@ impl Places {
         let lists = records.list(self.items);
         let mut texts: Vec<_> = records.history(self.past).range(row).map(|event| past.get(event)).collect();
         texts.push(records.column(self.note).get(row));
-        texts.extend(lists.range(row).map(|place| lists.items().get(place)));
+        texts.extend(lists.get(row).into_iter().flatten().map(Some));
         texts
+    }
+
+    /// The sum of the record's sizes, of its weights, and how many of its flags are set; no list is another thing than an empty one.
+    fn score(&self, records: &Records<'_>, row: usize) -> f32 {
+        let (sizes, weights) = (records.list(self.sizes), records.list(self.weights));
+        let sizes = sizes.get(row).map_or(-1000.0, |sizes| sizes.iter().sum::<i64>() as f64);
+        let weights = weights.get(row).map_or(-0.5, |weights| weights.iter().sum());
+        let flags = records.list(self.flags);
+        let set = flags.get(row).map_or(-100, |flags| flags.filter(|flag| *flag).count() as i64);
+        assert_eq!(set.max(0) as usize, flags.items().count_true(flags.range(row)));
+        (sizes + weights + 10_000.0 * set as f64) as f32
     }
 }
 
-/// Answers every text of a record, and whether it is there, with the sum of the record's sizes as the score of each.
+/// Answers every text of a record, and whether it is there, with the record's [score](Places::score) as the score of each.
 struct Echo {
     places: Places,
     words: Data,
@@ -60,11 +75,8 @@ impl Plugin for Echo {
     }
 
     fn predict(&self, records: &Records<'_>, rankings: &mut Rankings) -> Result<(), Error> {
-        let sizes = records.list(self.places.sizes);
         for row in 0..records.len() {
-            let sum: i64 = sizes.items().values()[sizes.range(row)].iter().sum();
-            // No list is another thing than an empty one.
-            let score = if sizes.is_valid(row) { sum as f32 } else { -1.0 };
+            let score = self.places.score(records, row);
             for text in self.places.texts(records, row) {
                 rankings.push(text.unwrap_or(""), score, text);
             }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    ArrayBuilder, Int64Builder, ListBuilder, StringBuilder, StructBuilder, TimestampMicrosecondBuilder,
+    ArrayBuilder, BooleanBuilder, Float64Builder, Int64Builder, ListBuilder, StringBuilder, StructBuilder,
+    TimestampMicrosecondBuilder,
 };
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float32Type;
@@ -16,12 +17,15 @@ use crate::host::{Host, Records, import};
 
 type Text = Option<String>;
 
-/// A record: its note, its list of texts, its list of sizes, and its past.
+/// A record: its note, its lists, and its past.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     pub(crate) note: Text,
     pub(crate) items: Option<Vec<String>>,
     pub(crate) sizes: Option<Vec<i64>>,
+    /// In quarters, so that sums are exact.
+    pub(crate) weights: Option<Vec<f64>>,
+    pub(crate) flags: Option<Vec<bool>>,
     pub(crate) past: Vec<Text>,
 }
 
@@ -33,7 +37,10 @@ impl Record {
     }
 
     fn score(&self) -> f32 {
-        self.sizes.as_ref().map_or(-1.0, |sizes| sizes.iter().sum::<i64>() as f32)
+        let sizes = self.sizes.as_ref().map_or(-1000.0, |sizes| sizes.iter().sum::<i64>() as f64);
+        let weights = self.weights.as_ref().map_or(-0.5, |weights| weights.iter().sum());
+        let set = |flags: &Vec<bool>| flags.iter().filter(|flag| **flag).count() as i64;
+        (sizes + weights + 10_000.0 * self.flags.as_ref().map_or(-100, set) as f64) as f32
     }
 }
 
@@ -41,8 +48,12 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
     let text = || prop_oneof![3 => "[a-zé]{0,5}".prop_map(Some), 1 => Just(None)];
     let items = proptest::option::of(proptest::collection::vec("[a-zé]{0,5}", 0..4));
     let sizes = proptest::option::of(proptest::collection::vec(-9..9i64, 0..4));
-    (text(), items, sizes, proptest::collection::vec(text(), 0..4))
-        .prop_map(|(note, items, sizes, past)| Record { note, items, sizes, past })
+    let quarter = (-9..9i64).prop_map(|quarters| quarters as f64 / 4.0);
+    let weights = proptest::option::of(proptest::collection::vec(quarter, 0..4));
+    let flags = proptest::option::of(proptest::collection::vec(any::<bool>(), 0..11));
+    (text(), items, sizes, weights, flags, proptest::collection::vec(text(), 0..4)).prop_map(
+        |(note, items, sizes, weights, flags, past)| Record { note, items, sizes, weights, flags, past },
+    )
 }
 
 /// The records as the columns that the plugin asks for.
@@ -55,10 +66,14 @@ pub(crate) fn columns(records: &[Record]) -> StructArray {
         vec![Box::new(TimestampMicrosecondBuilder::new()), Box::new(StringBuilder::new())];
     let mut items = ListBuilder::new(StringBuilder::new());
     let mut sizes = ListBuilder::new(Int64Builder::new());
+    let mut weights = ListBuilder::new(Float64Builder::new());
+    let mut flags = ListBuilder::new(BooleanBuilder::new());
     let mut past = ListBuilder::new(StructBuilder::new(event, builders));
     for record in records {
         items.append_option(record.items.as_ref().map(|items| items.iter().map(Some)));
         sizes.append_option(record.sizes.as_ref().map(|sizes| sizes.iter().copied().map(Some)));
+        weights.append_option(record.weights.as_ref().map(|weights| weights.iter().copied().map(Some)));
+        flags.append_option(record.flags.as_ref().map(|flags| flags.iter().copied().map(Some)));
         for item in &record.past {
             let events = past.values();
             events.field_builder::<TimestampMicrosecondBuilder>(0).unwrap().append_value(7);
@@ -72,6 +87,8 @@ pub(crate) fn columns(records: &[Record]) -> StructArray {
         ("items", Arc::new(items.finish())),
         ("note", Arc::new(notes)),
         ("sizes", Arc::new(sizes.finish())),
+        ("weights", Arc::new(weights.finish())),
+        ("flags", Arc::new(flags.finish())),
         ("bought", Arc::new(past.finish())),
     ];
     let fields: Vec<_> =
@@ -140,6 +157,10 @@ fn columns_of_another_kind_are_refused_by_name() {
             exchange("items", list(DataType::Int64)),
             "column `items` of the records is List(Field { name: \"item\", kind: Int64, nullable: false }); expected a list of Utf8",
         ),
+        (
+            exchange("weights", list(DataType::Int64)),
+            "column `weights` of the records is List(Field { name: \"item\", kind: Int64, nullable: false }); expected a list of Float64",
+        ),
         (exchange("items", DataType::Utf8), "column `items` of the records is Utf8; expected a list of Utf8"),
         (
             exchange("bought", list(DataType::Utf8)),
@@ -150,7 +171,10 @@ fn columns_of_another_kind_are_refused_by_name() {
         assert_eq!(refusal(&change), expected);
     }
     let without = |name: &str| (name != "items").then_some(DataType::Null);
-    assert_eq!(refusal(&without), "column `items` is not among the records: note, sizes, bought");
+    assert_eq!(
+        refusal(&without),
+        "column `items` is not among the records: note, sizes, weights, flags, bought"
+    );
 }
 
 #[test]
