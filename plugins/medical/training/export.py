@@ -1,62 +1,15 @@
 """The ONNX graphs that the plugins run: from 8 bit grey pictures to calibrated answers."""
 
-import numpy as np
-import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
 import novelty
 from network import DEVIATION, DEVIATION_FLOOR, Brain
-
-OPSET, IR_VERSION = 17, 8
-# Weights with at least this many numbers are stored as 16 bit floats; biases stay 32 bit.
-HALF_COUNT_MIN = 256
+from shared import graph as writer
 
 
-class Graph:
-    """Nodes and constants in the order in which they are added; every node is named after its result."""
-
-    def __init__(self):
-        self.nodes, self.constants = [], []
-
-    def constant(self, value, kind=np.float32):
-        if isinstance(value, torch.Tensor):
-            value = value.detach().numpy()
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value, dtype=kind), name))
-        return name
-
-    def whole(self, *values):
-        return self.constant(values, np.int64)
-
-    def weight(self, value):
-        """A constant that takes half the room; the runtime widens it once, when it loads the graph."""
-        if value.numel() < HALF_COUNT_MIN:
-            return self.constant(value)
-        return self.add("Cast", self.constant(value, np.float16), to=TensorProto.FLOAT)
-
-    def add(self, kind, *inputs, result=None, **attributes):
-        result = result or f"{kind.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [result], name=result, **attributes))
-        return result
-
-    def mean(self, value, *axes, keep=False):
-        return self.add("ReduceMean", value, axes=list(axes), keepdims=int(keep))
-
-    def convolution(self, image, layer, clipped=False):
-        size = layer.kernel_size[0]
-        pads = [0, 0, 1, 1] if layer.even else [layer.padding[0]] * 4
-        image = self.add(
-            "Conv",
-            image,
-            self.weight(layer.weight),
-            self.constant(layer.bias),
-            kernel_shape=[size, size],
-            strides=list(layer.stride),
-            pads=pads,
-            group=layer.groups,
-        )
-        return self.add("Clip", image, self.constant(0), self.constant(6)) if clipped else image
+class Medical(writer.Graph):
+    """The layers that the medical networks add to those of the body."""
 
     def standardised(self):
         """`image` uint8 [n, h, w, 1] to what `network.standardised` gives."""
@@ -65,25 +18,6 @@ class Graph:
         variance = self.mean(self.add("Mul", centred, centred), 1, 2, 3, keep=True)
         deviation = self.add("Add", self.add("Sqrt", variance), self.constant(DEVIATION_FLOOR))
         return self.add("Mul", centred, self.add("Div", self.constant(DEVIATION), deviation))
-
-    def block(self, image, block):
-        wide = self.convolution(image, block.expand, True) if block.expand is not None else image
-        narrow = self.convolution(self.convolution(wide, block.depthwise, True), block.project)
-        return self.add("Add", image, narrow) if block.shortcut else narrow
-
-    def body(self, image, body, shared=()):
-        """Names of the body's maps; `shared` are the first ones, if another body made them already."""
-        maps = list(shared) or [self.convolution(image, body.stem, True)]
-        for block in body.blocks[len(maps) - 1 :]:
-            maps.append(self.block(maps[-1], block))
-        return maps
-
-    def doubled(self, image, mode, result=None):
-        ways = {"nearest": ("asymmetric", {"nearest_mode": "floor"}), "linear": ("half_pixel", {})}
-        coordinates, more = ways[mode]
-        scales = self.constant([1, 1, 2, 2])
-        way = {"mode": mode, "coordinate_transformation_mode": coordinates} | more
-        return self.add("Resize", image, "", scales, result=result, **way)
 
     def novelty(self, maps, distance):
         means, deviations = [], []
@@ -104,27 +38,6 @@ class Graph:
         kernel = self.constant(weight.detach()[:, :, None, None])
         return self.add("Conv", image, kernel, kernel_shape=[1, 1])
 
-    def model(self, name, size, outputs, description):
-        """The finished model; `outputs`: name to shape after the first dimension."""
-        model = helper.make_model(
-            helper.make_graph(
-                self.nodes,
-                name,
-                [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", size, size, 1])],
-                [
-                    helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", *shape])
-                    for output, shape in outputs.items()
-                ],
-                self.constants,
-            ),
-            opset_imports=[helper.make_opsetid("", OPSET)],
-            ir_version=IR_VERSION,
-            producer_name="foretell",
-            doc_string=description,
-        )
-        onnx.checker.check_model(model, full_check=True)
-        return model
-
 
 def chest_model(members, offset, temperature, distance, size, description):
     """`image` uint8 [n, h, w, 1] to `score` [n], `novelty` [n] and `activation` [n, h, w].
@@ -132,7 +45,7 @@ def chest_model(members, offset, temperature, distance, size, description):
     The members' activations are averaged, which averages their logits. The score is the sigmoid of (logit + offset) /
     temperature. Layers that all members kept frozen are computed once. The distance is that of the first member.
     """
-    graph = Graph()
+    graph = Medical()
     image = graph.standardised()
     maps, activations = [], []
     for number, member in enumerate(members):
@@ -148,7 +61,7 @@ def chest_model(members, offset, temperature, distance, size, description):
     graph.add("Sigmoid", graph.add("Div", logit, graph.constant(temperature)), result="score")
     step = 2 ** (1 + sum(block.depthwise.stride[0] == 2 for block in members[0].body.blocks))
     shapes = {"score": [], "novelty": [], "activation": [size // step, size // step]}
-    return graph.model("chest_xray", size, shapes, description)
+    return graph.model("chest_xray", [size, size, 1], shapes, description)
 
 
 def _outlined(graph, network):
@@ -165,7 +78,7 @@ def _outlined(graph, network):
 
 def brain_model(network, temperature, distance, size, description):
     """`image` uint8 [n, h, w, 1] to `scores` [n, 3], `novelty` [n] and `activation` [n, 3, h, w]."""
-    graph = Graph()
+    graph = Medical()
     maps, local, outline = _outlined(graph, network)
     graph.novelty(maps, distance)
     factor = 8  # From 1/2 of the side to 1/16.
@@ -180,13 +93,13 @@ def brain_model(network, temperature, distance, size, description):
     graph.add("Softmax", graph.add("Div", logits, graph.constant(temperature)), axis=1, result="scores")
     side = size // 16
     shapes = {"scores": [Brain.CLASSES], "novelty": [], "activation": [Brain.CLASSES, side, side]}
-    return graph.model("brain_tumor", size, shapes, description)
+    return graph.model("brain_tumor", [size, size, 1], shapes, description)
 
 
 def outline_model(network, size, description):
     """`image` uint8 [n, h, w, 1] to `mask` [n, h, w]."""
-    graph = Graph()
+    graph = Medical()
     _, _, outline = _outlined(graph, network)
     full = graph.add("Squeeze", graph.doubled(outline, "linear"), graph.whole(1))
     graph.add("Sigmoid", full, result="mask")
-    return graph.model("brain_outline", size, {"mask": [size, size]}, description)
+    return graph.model("brain_outline", [size, size, 1], {"mask": [size, size]}, description)

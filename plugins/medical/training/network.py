@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate, relu6
 
-from backbone import CHANNELS, STEM, TOP, Body, Convolution
+from shared import backbone
 
 # A picture's levels after standardisation, mean 0 and this standard deviation, about what the body was trained on.
 DEVIATION = 0.5
@@ -30,7 +30,7 @@ class Chest(nn.Module):
 
     def __init__(self, depth=13, dropout=0.2):
         super().__init__()
-        self.body = Body(depth)
+        self.body = backbone.Body(depth, channels=1)
         self.head = nn.Linear(self.body.top.out_channels, 1)
         self.dropout = dropout
         self.depth = depth
@@ -61,10 +61,10 @@ class Merge(nn.Module):
 
     def __init__(self, coarse, fine, outputs):
         super().__init__()
-        self.coarse = Convolution(coarse, outputs)
-        self.fine = Convolution(fine, outputs)
-        self.depthwise = Convolution(outputs, outputs, 3, groups=outputs)
-        self.mix = Convolution(outputs, outputs)
+        self.coarse = backbone.Convolution(coarse, outputs)
+        self.fine = backbone.Convolution(fine, outputs)
+        self.depthwise = backbone.Convolution(outputs, outputs, 3, groups=outputs)
+        self.mix = backbone.Convolution(outputs, outputs)
         begun(self)
 
     def forward(self, coarse, fine):
@@ -89,14 +89,14 @@ class Brain(nn.Module):
 
     def __init__(self, dropout=0.3):
         super().__init__()
-        self.body = Body()
-        channels = [(STEM, *CHANNELS)[level] for level in self.LEVELS]
+        self.body = backbone.Body(channels=1)
+        channels = [(backbone.STEM, *backbone.CHANNELS)[level] for level in self.LEVELS]
         self.merges = nn.ModuleList()
         coarse = channels[-1]
         for fine, width in zip(channels[-2::-1], self.WIDTHS[::-1]):
             self.merges.append(Merge(coarse, fine, width))
             coarse = width
-        self.outline = Convolution(coarse, 1, 3)
+        self.outline = backbone.Convolution(coarse, 1, 3)
         nn.init.constant_(self.outline.bias, OUTLINE_BIAS)
         self.whole = nn.Linear(self.body.top.out_channels, self.CLASSES)
         self.tumour = nn.Linear(self.WIDTHS[-1], self.CLASSES, bias=False)
@@ -105,9 +105,9 @@ class Brain(nn.Module):
     def maps(self, image):
         """(maps of the body with its top, map at 1/16 of the decoder, outline logits [n, 1, h/2, w/2])."""
         maps, top = self.body(image)
-        merged = [maps[self.LEVELS[-1]]]
+        merged = [maps[self.LEVELS[-1]].float()]
         for merge, level in zip(self.merges, self.LEVELS[-2::-1]):
-            merged.append(merge(merged[-1], maps[level]))
+            merged.append(merge(merged[-1], maps[level].float()))
         return [*maps, top], merged[1], self.outline(merged[-1])
 
     @staticmethod

@@ -13,7 +13,6 @@ import torch
 from torch.nn.functional import interpolate
 
 import augment
-import backbone
 import calibrate
 import data
 import evaluate
@@ -21,54 +20,9 @@ import export
 import fit
 import network
 import novelty
+from shared import backbone
 
 SIDE = 64
-
-
-def same(image, weight, stride, groups):
-    """TensorFlow's convolution with padding "SAME", by its definition: image [h, w, c], weight as in its graphs."""
-    size = weight.shape[0]
-    side = -(-image.shape[0] // stride)
-    missing = max(0, (side - 1) * stride + size - image.shape[0])
-    image = np.pad(image, ((missing // 2, missing - missing // 2),) * 2 + ((0, 0),))
-    windows = np.lib.stride_tricks.sliding_window_view(image, (size, size), axis=(0, 1))[::stride, ::stride]
-    if groups > 1:
-        return np.einsum("yxcij,ijc->yxc", windows, weight[:, :, :, 0])
-    return np.einsum("yxcij,ijco->yxo", windows, weight)
-
-
-class Interpreter:
-    """Evaluates the package's own graph node by node, with strides and connections as the graph tells them."""
-
-    def __init__(self, nodes, constants, image):
-        self.nodes, self.constants = nodes, constants
-        self.found = {"Preprocessor/sub": image}
-
-    def value(self, name):
-        name = name.split(":")[0]
-        if name not in self.found:
-            self.found[name] = self._computed(name)
-        return self.found[name]
-
-    def _computed(self, name):
-        if name in self.constants:
-            return self.constants[name].astype(np.float64)
-        node = self.nodes[name]
-        first, *rest = (self.value(source) for source in node["input"] if not source.startswith("^"))
-        match node["op"]:
-            case "Identity":
-                return first
-            case "Conv2D" | "DepthwiseConv2dNative":
-                stride = int(node["attr"]["strides"]["list"]["i"][1])
-                groups = first.shape[-1] if node["op"].startswith("Depthwise") else 1
-                return same(first, rest[0], stride, groups)
-            case "Add" | "AddV2" | "AddN" | "BiasAdd":
-                return sum(rest, first)
-            case "Mul":
-                return first * rest[0]
-            case "Relu6":
-                return np.clip(first, 0, 6)
-        raise AssertionError(f"unknown node {node['op']} {name}")
 
 
 def pictures(count, side=SIDE):
@@ -88,7 +42,7 @@ class Recipe(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
         archive = backbone.fetch(os.environ.get("FORETELL_BACKBONE", cls.folder.name))
-        cls.nodes, cls.constants = backbone.read(archive)
+        _, cls.constants = backbone.read(archive)
         cls.images = pictures(6)
 
     def built(self, kind, seed=0):
@@ -105,25 +59,6 @@ class Recipe(unittest.TestCase):
             session = evaluate.session(path)
             names = [output.name for output in session.get_outputs()]
             return dict(zip(names, evaluate.answers(session, self.images, names)))
-
-    def test_the_body_answers_as_the_graph_of_the_package(self):
-        grey = np.random.default_rng(0).uniform(-1, 1, (SIDE, SIDE))
-        graph = Interpreter(self.nodes, self.constants, np.repeat(grey[:, :, None], 3, axis=2))
-        for depth, name in ((13, "expanded_conv_13/expand/Relu6"), (17, "Conv_1/Relu6")):
-            body = backbone.Body(depth)
-            body.load(self.constants)
-            body.freeze(0)
-            with torch.inference_mode():
-                _, top = body.double()(torch.from_numpy(grey)[None, None])
-            expected = graph.value(f"{backbone.SCOPE}/{name}")
-            # A weight that joins the depthwise kernel and its scale is rounded to 32 bit once more than the package's.
-            np.testing.assert_allclose(top[0].permute(1, 2, 0).numpy(), expected, atol=2e-5)
-
-    def test_an_archive_with_another_hash_is_refused(self):
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / backbone.ARCHIVE).write_bytes(b"something else")
-            with self.assertRaises(SystemExit):
-                backbone.fetch(folder)
 
     def test_the_chest_graph_answers_as_torch(self):
         members = [self.built("chest", seed) for seed in range(3)]

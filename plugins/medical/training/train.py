@@ -18,7 +18,6 @@ import onnx
 import torch
 from torch.nn.functional import interpolate
 
-import backbone
 import calibrate
 import data
 import fit
@@ -38,6 +37,7 @@ from evaluate import (
 )
 from export import brain_model, chest_model, outline_model
 from network import standardised
+from shared import backbone
 
 DESCRIPTIONS = {
     "chest": "Pneumonia on chest radiographs of children.",

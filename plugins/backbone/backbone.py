@@ -97,16 +97,18 @@ class Block(nn.Module):
 
 
 class Body(nn.Module):
-    """The stem and the first `depth` blocks for grey images, and the widening convolution that comes next.
+    """The stem and the first `depth` blocks, and the widening convolution that comes next.
 
-    Input: float [n, 1, h, w], roughly -1..1. The three colour channels of the first convolution are summed, which is
-    what it does to a grey image.
+    Input: float [n, channels, h, w], roughly -1..1: red, green and blue, or grey. For grey images the three colour
+    channels of the first convolution are summed, which is what it does to a grey image.
     """
 
-    def __init__(self, depth=len(CHANNELS)):
+    def __init__(self, depth=len(CHANNELS), channels=3):
         super().__init__()
+        if channels not in (1, 3):
+            raise ValueError(f"the images have 1 channel (grey) or 3 (red, green, blue), found {channels}")
         before = (STEM, *CHANNELS)
-        self.stem = Convolution(1, STEM, 3, 2)
+        self.stem = Convolution(channels, STEM, 3, 2)
         self.blocks = nn.ModuleList(
             Block(before[index], CHANNELS[index], STRIDES[index], EXPANSION if index else 1) for index in range(depth)
         )
@@ -126,16 +128,18 @@ class Body(nn.Module):
             return weight, constants[f"{SCOPE}/{name}/BatchNorm/batchnorm/sub"]
 
         weight, bias = full("Conv")
-        yield self.stem, weight.sum(axis=1, keepdims=True), bias
+        yield self.stem, weight if self.stem.in_channels == 3 else weight.sum(axis=1, keepdims=True), bias
         for index, block in enumerate(self.blocks):
             name = f"expanded_conv_{index}" if index else "expanded_conv"
             if block.expand is not None:
                 yield block.expand, *full(f"{name}/expand")
             scale = constants[f"{SCOPE}/{name}/depthwise/BatchNorm/batchnorm/mul"]
             weight = constants[f"{SCOPE}/{name}/depthwise/depthwise_weights"] * scale[:, None]
-            yield block.depthwise, weight.transpose(2, 3, 0, 1), constants[
-                f"{SCOPE}/{name}/depthwise/BatchNorm/batchnorm/sub"
-            ]
+            yield (
+                block.depthwise,
+                weight.transpose(2, 3, 0, 1),
+                constants[f"{SCOPE}/{name}/depthwise/BatchNorm/batchnorm/sub"],
+            )
             yield block.project, *full(f"{name}/project")
         depth = len(self.blocks)
         yield self.top, *full("Conv_1" if depth == len(CHANNELS) else f"expanded_conv_{depth}/expand")
@@ -149,15 +153,16 @@ class Body(nn.Module):
     def forward(self, image):
         """(outputs of the stem and of each block, widened last output).
 
-        In training the frozen part is computed in bfloat16: half the time, and less of an error than the augmentation.
+        In training the frozen part is computed, and its outputs are, in bfloat16: half the time, and less of an error
+        than the augmentation.
         """
         quick = self.training and self.frozen > 0
         with torch.autocast("cpu", torch.bfloat16, enabled=quick):
             maps = [nn.functional.relu6(self.stem(image))]
             for block in self.blocks[: self.frozen]:
                 maps.append(block(maps[-1]))
-        if quick:
-            maps = [part.float() for part in maps]
+        last = maps[-1].float() if quick else maps[-1]
         for block in self.blocks[self.frozen :]:
-            maps.append(block(maps[-1]))
-        return maps, nn.functional.relu6(self.top(maps[-1]))
+            last = block(last)
+            maps.append(last)
+        return maps, nn.functional.relu6(self.top(last))

@@ -1,0 +1,11 @@
+"""The modules that this recipe shares with others: `backbone` and `graph` of ../../backbone."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "backbone"))
+
+import backbone  # noqa: E402
+import graph  # noqa: E402
+
+__all__ = ["backbone", "graph"]
