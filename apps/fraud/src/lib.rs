@@ -15,5 +15,7 @@ pub mod split;
 pub const DOMAIN: &str = "fraud";
 /// Label that says whether a transaction was fraud.
 pub const LABEL: &str = "fraud";
+/// Task whose champion scores.
+pub const TASK: &str = "binary-classification";
 /// Plugin that scores, unless another is named.
 pub const PLUGIN: &str = "fraud-feed-forward";

@@ -12,7 +12,7 @@ use foretell_store::members::Members;
 use foretell_store::open::Store;
 use foretell_store::prediction::RunSelection;
 use foretell_store::selection::Selection;
-use foretell_terminal::job::{self, App, Models};
+use foretell_terminal::job::{self, App, Models, Wanted};
 use foretell_terminal::{Failure, Output};
 
 use crate::finding::{Answers, read_in_pieces};
@@ -51,7 +51,7 @@ pub async fn ask(
     again: bool,
     workers: Option<usize>,
 ) -> Result<Asked, Failure> {
-    let models = job::models(app, store, Some(named), None, None).await?;
+    let models = job::models(app, store, &Wanted::plugin(named)).await?;
     let manifest = &models.plugin.manifest().plugin;
     let runs =
         RunSelection::Plugin { name: manifest.name.clone(), version: Some(manifest.version.to_string()) };

@@ -17,11 +17,12 @@ pub mod locate;
 pub mod model;
 pub mod payload;
 pub mod salt;
-pub mod save;
 pub mod worklist;
 
 /// Domain of the records.
 pub const DOMAIN: &str = "medical";
+/// Task whose champion looks at images in batch work, unless another plugin or task is named.
+pub const TASK: &str = "binary-classification";
 /// Stands on every result.
 pub const NOTICE: &str = "Research use only. Not a medical device; never a diagnosis.";
 /// Label that says what an image was found to show.

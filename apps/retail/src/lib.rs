@@ -23,6 +23,10 @@ pub mod simulate;
 pub const DOMAIN: &str = "retail";
 /// Domain of the items as the shop describes them.
 pub const CATALOGUE: &str = "retail-catalogue";
+/// Task whose champion recommends.
+pub const TASK: &str = "ranking";
+/// Task whose champion forecasts.
+pub const DEMAND_TASK: &str = "forecast";
 /// Plugin that learns and recommends, unless another is named.
 pub const PLUGIN: &str = "retail-item-knn";
 /// Plugin that forecasts, unless another is named.

@@ -14,6 +14,7 @@ pub mod job;
 mod output;
 mod place;
 mod progress;
+mod save;
 
 /// Batches come and go by the thousand, each a few megabytes, made in one thread and dropped in another. The system's allocator
 /// gives their pages back each time, and asks for them anew.
@@ -27,3 +28,4 @@ pub use intake::{Intake, Rows, import};
 pub use output::{Output, format_bytes, format_count, format_percent};
 pub use place::Place;
 pub use progress::Bar;
+pub use save::{check_absent, save};

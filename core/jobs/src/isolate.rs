@@ -7,6 +7,7 @@ use foretell_runtime::check::{Refusal, check};
 use foretell_runtime::plugin::{Plugin, PredictError, PredictErrorKind};
 
 use crate::outcome::{self, Predicted};
+use crate::picture::Size;
 
 /// What came out for one record.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,11 +43,18 @@ pub(crate) fn allowed(
 /// Records that the manifest does not allow are refused before the plugin sees them. When the plugin fails, the batch is
 /// halved until the records that make it fail stand alone. An error means that no record can be predicted: the batch has
 /// other columns than the plugin asks for, or the work was cancelled.
-pub(crate) fn predict(plugin: &Plugin, records: &RecordBatch) -> Result<Vec<Answer>, PredictError> {
+///
+/// `originals` are the sizes of the records' images before they were resized, or none.
+pub(crate) fn predict(
+    plugin: &Plugin,
+    records: &RecordBatch,
+    originals: &[Size],
+) -> Result<Vec<Answer>, PredictError> {
     let mut answers = vec![None; records.num_rows()];
     let refusals = check(plugin.manifest(), records);
     for rows in allowed(&refusals, records.num_rows(), plugin.manifest().limits.rows_max) {
-        halve(plugin, &records.slice(rows.start, rows.len()), &mut answers[rows])?;
+        let part = records.slice(rows.start, rows.len());
+        halve(plugin, &part, originals.get(rows.clone()).unwrap_or_default(), &mut answers[rows])?;
     }
     for Refusal { row, field, reason } in refusals {
         answers[row] = Some(Answer::Refused { field: Some(field), reason });
@@ -54,10 +62,15 @@ pub(crate) fn predict(plugin: &Plugin, records: &RecordBatch) -> Result<Vec<Answ
     Ok(answers.into_iter().map(|answer| answer.expect("each row is refused or predicted")).collect())
 }
 
-fn halve(plugin: &Plugin, records: &RecordBatch, answers: &mut [Option<Answer>]) -> Result<(), PredictError> {
+fn halve(
+    plugin: &Plugin,
+    records: &RecordBatch,
+    originals: &[Size],
+    answers: &mut [Option<Answer>],
+) -> Result<(), PredictError> {
     match plugin.predict(records) {
         Ok(predictions) => {
-            outcome::read(plugin.manifest(), predictions.columns(), answers);
+            outcome::read(plugin.manifest(), predictions.columns(), originals, answers);
             Ok(())
         }
         Err(error) => match error.kind {
@@ -69,8 +82,9 @@ fn halve(plugin: &Plugin, records: &RecordBatch, answers: &mut [Option<Answer>])
             PredictErrorKind::Call(_) | PredictErrorKind::Answer(_) => {
                 let middle = answers.len() / 2;
                 let (first, second) = answers.split_at_mut(middle);
-                halve(plugin, &records.slice(0, middle), first)?;
-                halve(plugin, &records.slice(middle, second.len()), second)
+                let (before, behind) = originals.split_at(middle.min(originals.len()));
+                halve(plugin, &records.slice(0, middle), before, first)?;
+                halve(plugin, &records.slice(middle, second.len()), behind, second)
             }
         },
     }

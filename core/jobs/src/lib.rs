@@ -9,7 +9,8 @@
 //!   those that die. [`resume`] makes an interrupted job ready for it.
 //! - [`create_fit`] and [`run_fit`] plan and do a fit: a plugin learns its model anew from stored records, and what it learned becomes
 //!   a version of the plugin.
-//! - [`answer()`] scores a few records at once, online.
+//! - [`answer()`] scores a few records at once, online; [`Live`] does it for records that come one after the other, such as the frames
+//!   of a clip.
 //! - [`verify()`] repeats stored predictions with the plugin, the models and the past of their time, and compares.
 //! - [`ImageProbe`] asks a plugin about changed copies of a stored image, for explanations.
 //! - [`compare()`] sets what two runs said of the same records side by side.
@@ -19,8 +20,8 @@
 //! - **Invariant:** a record that makes a plugin fail, panic, hang or crash costs that record, and not its chunk.
 
 mod agree;
-mod answer;
 mod batch;
+mod clips;
 mod columns;
 mod compare;
 mod create;
@@ -29,6 +30,8 @@ mod event;
 mod fit;
 mod isolate;
 mod lineage;
+mod live;
+mod lots;
 mod outcome;
 mod picture;
 mod presence;
@@ -41,18 +44,18 @@ mod supervise;
 mod verify;
 mod work;
 
-pub use answer::answer;
 pub use columns::{InputError, history_specs};
 pub use compare::{
     CompareError, CompareOptions, CompareReport, ComparedModel, ComparedRun, MOVED_MAX, Moved, Same, compare,
 };
 pub use create::{JobOptions, create, preview, resume};
-pub use deploy::{GiveRoleError, deploy, is_deployed};
+pub use deploy::{GiveRoleError, deploy, duty, is_deployed};
 pub use event::Event;
 pub use fit::{FitError, FitOptions, PlannedFit, create_fit, run_fit};
 pub use foretell_store::job::{Fitted, FittedModel};
 pub use isolate::Answer;
 pub use lineage::Program;
+pub use live::{Live, Said, Shown, answer};
 pub use outcome::Predicted;
 pub use probe::{ImageProbe, ProbeError};
 pub use process::is_gone;

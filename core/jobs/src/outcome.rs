@@ -8,7 +8,7 @@
 //! | ranking | of the first item | the first item | `[{"item":"12","score":0.5,"reason":"bought 7"}]` |
 //! | forecast | value of the first step | none | `[{"event_time":"2002-03-01T00:00:00Z","value":1.5,"low":0,"high":4}]` |
 //! | detection | of the surest box | its label | `[{"x":1,"y":2,"width":3,"height":4,"label":"car","score":0.5}]` |
-//! | tracking | as detection | as detection | the same, each with `"track":7` |
+//! | tracking | as detection | as detection | the same, each with `"track":7,"frame":0` |
 //! | segmentation | none | none | `{"height":2,"width":3,"classes":[[0,4],[1,2]]}` |
 //!
 //! A classification whose manifest promises a novelty has `"novelty":2.5,"unfamiliar":false` in its output, too: how far the record is
@@ -25,12 +25,16 @@
 use std::fmt::Write;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Int32Type, Int64Type, TimestampMicrosecondType, UInt8Type};
+use arrow_array::types::{Float32Type, Int32Type, TimestampMicrosecondType, UInt8Type};
 use arrow_array::{Array, Float32Array, ListArray, StringArray, StructArray};
 use foretell_runtime::manifest::{Manifest, NOVELTY, Task, UNFAMILIAR};
 use foretell_store::time::{TIME_MAX, TIME_MIN, format_time};
 
 use crate::isolate::Answer;
+use crate::picture::Size;
+use boxes::{Boxes, Views};
+
+mod boxes;
 
 /// A prediction, as it is stored.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,7 +48,14 @@ pub struct Predicted {
 }
 
 /// Turns predictions, in the columns that the task fixes, into answers, one for each row.
-pub(crate) fn read(manifest: &Manifest, columns: &StructArray, answers: &mut [Option<Answer>]) {
+///
+/// `originals` has the size of each row's image before the host resized it; it is empty where there are no images.
+pub(crate) fn read(
+    manifest: &Manifest,
+    columns: &StructArray,
+    originals: &[Size],
+    answers: &mut [Option<Answer>],
+) {
     match manifest.plugin.task {
         Task::BinaryClassification | Task::Regression => {
             let numbers = columns.column(0).as_primitive::<Float32Type>().values();
@@ -81,7 +92,8 @@ pub(crate) fn read(manifest: &Manifest, columns: &StructArray, answers: &mut [Op
         }
         Task::Detection | Task::Tracking => {
             let boxes = Boxes::new(columns);
-            fill(answers, |row| boxes.row(row));
+            let views = Views::new(manifest, originals);
+            fill(answers, |row| boxes.row(row, views.of(row)));
         }
         Task::Segmentation => fill(answers, |row| mask(columns, row, manifest.output.labels.len())),
     }
@@ -280,58 +292,6 @@ impl<'a> Forecasts<'a> {
         json.push(']');
         let score = range.into_iter().next().map(|first| f64::from(self.values[first]));
         Ok(Predicted { score, label: None, output: Some(json) })
-    }
-}
-
-struct Boxes<'a> {
-    lists: Lists<'a>,
-    sides: [(&'static str, &'a [f32]); 4],
-    labels: &'a StringArray,
-    scores: &'a [f32],
-    /// Of a tracking alone.
-    tracks: Option<&'a [i64]>,
-}
-
-impl<'a> Boxes<'a> {
-    fn new(columns: &'a StructArray) -> Self {
-        let lists = Lists::new(columns);
-        let side = |name, field| (name, lists.numbers(field).values().as_ref());
-        let sides = [side("x", 0), side("y", 1), side("width", 2), side("height", 3)];
-        let (labels, scores) = (lists.texts(4), lists.numbers(5).values());
-        let tracks = lists.items.columns().get(6).map(|tracks| tracks.as_primitive::<Int64Type>());
-        Self { sides, labels, scores, tracks: tracks.map(|tracks| tracks.values().as_ref()), lists }
-    }
-
-    fn row(&self, row: usize) -> Result<Predicted, String> {
-        let range = self.lists.range(row);
-        let mut json = String::from("[");
-        let mut surest: Option<usize> = None;
-        for (place, found) in range.enumerate() {
-            if surest.is_none_or(|surest| self.scores[found] > self.scores[surest]) {
-                surest = Some(found);
-            }
-            separate(&mut json, place);
-            json.push('{');
-            for (name, side) in &self.sides {
-                let _ = write!(json, "\"{name}\":");
-                number(&mut json, finite_at(side[found], name, place)?);
-                json.push(',');
-            }
-            json.push_str("\"label\":");
-            text(&mut json, self.labels.value(found));
-            json.push_str(",\"score\":");
-            number(&mut json, finite_at(self.scores[found], "score", place)?);
-            if let Some(tracks) = self.tracks {
-                let _ = write!(json, ",\"track\":{}", tracks[found]);
-            }
-            json.push('}');
-        }
-        json.push(']');
-        Ok(Predicted {
-            score: surest.map(|surest| f64::from(self.scores[surest])),
-            label: surest.map(|surest| self.labels.value(surest).to_owned()),
-            output: Some(json),
-        })
     }
 }
 

@@ -20,7 +20,7 @@ use thiserror::Error;
 use crate::batch::{Assembler, records_at_once};
 use crate::columns::{history_specs, inputs};
 use crate::isolate::{Answer, predict};
-use crate::picture::{column_of_bytes, wanted};
+use crate::picture::{column_of, wanted};
 use crate::score::ScoreError;
 
 /// Why an image cannot be explained.
@@ -176,7 +176,7 @@ impl<'p> ImageProbe<'p> {
     /// # Errors
     /// The plugin refuses the image, or was stopped.
     pub fn answer(&self) -> Result<crate::Predicted, ProbeError> {
-        match predict(self.plugin, &self.columns)?.pop() {
+        match predict(self.plugin, &self.columns, &[])?.pop() {
             Some(Answer::Predicted(predicted)) => Ok(predicted),
             Some(Answer::Refused { field, reason }) => {
                 Err(ProbeError::Refused { record: self.record, field, reason })
@@ -275,7 +275,7 @@ impl<'p> ImageProbe<'p> {
         let first = UInt32Array::from(vec![0; pictures.len()]);
         let columns = self.columns.columns().iter().enumerate().map(|(place, column)| {
             if place == self.place {
-                return Ok(Arc::new(column_of_bytes(&self.form, &pictures)) as ArrayRef);
+                return Ok(Arc::new(column_of(&self.form, &pictures)) as ArrayRef);
             }
             take(column.as_ref(), &first, None)
         });

@@ -7,7 +7,7 @@ use foretell_runtime::onnx::Runtime;
 use foretell_runtime::plugin::{LoadError, LoadOptions, Plugin};
 use foretell_runtime::registry::{FindError, Registry};
 use foretell_runtime::trust::{TrustError, Verified};
-use foretell_store::deployment::{Deployment, Role};
+use foretell_store::deployment::{Deployment, Duty, Role};
 use foretell_store::lineage::{Model, PluginVersion, Run};
 use thiserror::Error;
 
@@ -83,7 +83,8 @@ pub fn reload_deployed(
     deployment: &Deployment,
 ) -> Result<Plugin, ReloadError> {
     let made = Made { plugin: &deployment.plugin, models: &deployment.models, config: &deployment.config };
-    let what = || format!("the {role} of domain `{}`", deployment.plugin.domain);
+    let duty = Duty::new(&deployment.plugin.domain, &deployment.plugin.task);
+    let what = || format!("the {role} for {duty}");
     load(registry, runtime, &made).map_err(|kind| ReloadError { what: what(), kind })
 }
 

@@ -13,7 +13,7 @@ use foretell_store::record::Reject;
 use foretell_store::selection::SelectionError;
 use thiserror::Error;
 
-use crate::batch::{Assembler, Batch};
+use crate::batch::{Assembler, Batch, Pictures};
 use crate::columns::{InputError, inputs};
 use crate::isolate::{Answer, predict};
 use crate::outcome::Predicted;
@@ -77,18 +77,20 @@ impl ScoreError {
     }
 }
 
-/// The records of `ids`, as the plugin takes them, with the past that they had under `watermarks`.
+/// The records of `ids`, as the plugin takes them, with the past that they had under `watermarks`, and with the first images that
+/// are at hand.
 pub(crate) async fn repeat(
     store: &Store,
     plugin: &Plugin,
     specs: &[HistorySpec],
     ids: &[i64],
     watermarks: Watermarks,
+    pictures: &Pictures,
 ) -> Result<Batch, ScoreError> {
     let manifest = plugin.manifest();
     let batch =
         lookup(store, &manifest.plugin.domain, &inputs(manifest), specs, ids, Some(watermarks)).await?;
-    Assembler::new(store, manifest, plugin.schema()).assemble(batch).await
+    Assembler::new(store, manifest, plugin.schema()).assemble_shown(batch, pictures).await
 }
 
 /// What came out for some records.
@@ -102,7 +104,7 @@ impl Scored {
     /// Predicts a batch; records that don't fit the plugin's inputs are already set aside in it.
     pub(crate) fn add_batch(&mut self, plugin: &Plugin, batch: &Batch) -> Result<(), ScoreError> {
         self.rejects.extend_from_slice(&batch.rejects);
-        let answers = predict(plugin, &batch.records)?;
+        let answers = predict(plugin, &batch.records, &batch.originals)?;
         for (&record_id, answer) in batch.ids.iter().zip(answers) {
             self.add(record_id, answer);
         }
@@ -124,7 +126,8 @@ impl Scored {
                 continue;
             }
             next(record_id);
-            for answer in predict(plugin, &batch.records.slice(row, 1))? {
+            let original = batch.originals.get(row..=row).unwrap_or_default();
+            for answer in predict(plugin, &batch.records.slice(row, 1), original)? {
                 self.add(record_id, answer);
             }
         }

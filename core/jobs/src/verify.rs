@@ -14,10 +14,11 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::agree::Agreement;
-use crate::batch::records_at_once;
+use crate::batch::{Pictures, records_at_once};
 use crate::columns::history_specs;
 use crate::isolate::{Answer, predict};
 use crate::lineage::watermarks;
+use crate::lots::Lots;
 use crate::reload::{ReloadError, reload};
 use crate::score::{ScoreError, repeat};
 
@@ -196,7 +197,16 @@ async fn again(
     predictions: &[Prediction],
 ) -> Result<Vec<(i64, Answer)>, ScoreError> {
     let ids: Vec<i64> = predictions.iter().map(|prediction| prediction.record_id).collect();
-    let batch = repeat(store, plugin, &history_specs(plugin.manifest())?, &ids, watermarks(run)).await?;
-    let answers = predict(plugin, &batch.records)?;
-    Ok(batch.ids.into_iter().zip(answers).collect())
+    let specs = history_specs(plugin.manifest())?;
+    let (mut lots, mut again) = (Lots::new(&ids, ids.len()), Vec::new());
+    while let Some(ids) = lots.next() {
+        match repeat(store, plugin, &specs, ids, watermarks(run), &Pictures::new()).await {
+            Ok(batch) => {
+                let answers = predict(plugin, &batch.records, &batch.originals)?;
+                again.extend(batch.ids.into_iter().zip(answers));
+            }
+            Err(error) => lots.halve(ids, error)?,
+        }
+    }
+    Ok(again)
 }

@@ -2,6 +2,7 @@
 
 mod db;
 mod doctor;
+mod fetch;
 mod inspect;
 mod model;
 mod payload;
@@ -50,6 +51,7 @@ fn jobs(place: &Place, output: Output) -> job::App<'_> {
         unit: "records",
         plugin: None,
         domain: None,
+        task: None,
     }
 }
 

@@ -1,14 +1,14 @@
 //! `foretell model`
 
-use foretell_jobs::{Fitted, Program, deploy};
-use foretell_store::deployment::{DeployError, Deployment, DeploymentEntry, Role};
+use foretell_jobs::{Fitted, Program, deploy, duty};
+use foretell_store::deployment::{DeployError, Deployment, DeploymentEntry, Duty, Role};
 use foretell_store::open::Store;
-use foretell_terminal::job::FittedDocument;
+use foretell_terminal::job::{FittedDocument, only_duty};
 use foretell_terminal::{Failure, Output, Place, Time, exit, format_count};
 use serde::Serialize;
 
-use super::unread;
-use crate::arguments::{Deployed, Model};
+use super::{fetch, unread};
+use crate::arguments::{Deployed, Model, Of};
 
 pub(super) async fn run(place: &Place, output: Output, command: &Model) -> Result<u8, Failure> {
     match command {
@@ -16,22 +16,36 @@ pub(super) async fn run(place: &Place, output: Output, command: &Model) -> Resul
         Model::Show { plugin } => show(&place.open_read_only().await?, output, plugin).await,
         Model::Promote { plugin } => give(place, output, plugin, Role::Champion).await,
         Model::Challenge { plugin } => give(place, output, plugin, Role::Challenger).await,
-        Model::Rollback { domain } => {
+        Model::Rollback { of } => {
             let store = place.open().await?;
+            let duty = held(&store, of, Role::Champion).await?;
             let champion =
-                store.roll_back(domain, &Program::author()).await.map_err(|error| undeployed(&error))?;
+                store.roll_back(&duty, &Program::author()).await.map_err(|error| undeployed(&error))?;
             let fitted = fit_of(&store, &champion).await?;
-            tell(output, domain, Role::Champion, &champion, fitted.as_ref());
+            tell(output, &duty, Role::Champion, &champion, fitted.as_ref());
             Ok(exit::DONE)
         }
-        Model::Withdraw { domain } => {
+        Model::Withdraw { of } => {
             let store = place.open().await?;
-            let withdrawn = store.withdraw(domain, Role::Challenger, &Program::author()).await;
+            let duty = held(&store, of, Role::Challenger).await?;
+            let withdrawn = store.withdraw(&duty, Role::Challenger, &Program::author()).await;
             withdrawn.map_err(|error| undeployed(&error))?;
-            log(&store, output, domain).await
+            log(&store, output, &of.domain).await
         }
+        Model::Fetch(command) => fetch::run(place, output, command),
         Model::Log { domain } => log(&place.open_read_only().await?, output, domain).await,
     }
+}
+
+/// The task that is named, or the only one of the domain for which somebody has the role.
+async fn held(store: &Store, of: &Of, role: Role) -> Result<Duty, Failure> {
+    if let Some(task) = &of.task {
+        return Ok(Duty::new(&of.domain, task));
+    }
+    only_duty(store, &of.domain, role).await?.ok_or_else(|| {
+        Failure::words(format!("domain `{}` has no {role}", of.domain))
+            .hint(Some("`foretell model list` lists who has a role, `foretell model log` who had one"))
+    })
 }
 
 /// Fitted models without a role that are listed, the latest.
@@ -41,6 +55,8 @@ const FITS_MAX: u32 = 20;
 #[derive(Serialize)]
 struct Holder {
     domain: String,
+    /// Null for what has no role.
+    task: Option<String>,
     role: Option<Role>,
     plugin: String,
     /// Null for what has no role.
@@ -61,14 +77,15 @@ struct ModelFile {
 }
 
 impl Holder {
-    fn new(domain: &str, role: Role, deployment: &Deployment, fitted: Option<&Fitted>) -> Self {
+    fn new(duty: &Duty, role: Role, deployment: &Deployment, fitted: Option<&Fitted>) -> Self {
         let models = deployment.models.iter().map(|model| ModelFile {
             name: model.name.clone(),
             hash: model.hash.clone(),
             file: Some(model.file.clone()),
         });
         Self {
-            domain: domain.to_owned(),
+            domain: duty.domain.clone(),
+            task: Some(duty.task.clone()),
             role: Some(role),
             plugin: format!("{}@{}", deployment.plugin.name, deployment.plugin.version),
             library_hash: Some(deployment.plugin.library_hash.clone()),
@@ -88,6 +105,7 @@ impl Holder {
         });
         Self {
             domain: fitted.domain.clone(),
+            task: None,
             role: None,
             plugin: fitted.plugin.clone(),
             library_hash: None,
@@ -104,10 +122,10 @@ async fn fit_of(store: &Store, deployment: &Deployment) -> Result<Option<Fitted>
     store.fit_of(&deployment.plugin.name, Some(&deployment.plugin.version)).await.map_err(unread)
 }
 
-fn tell(output: Output, domain: &str, role: Role, deployment: &Deployment, fitted: Option<&Fitted>) {
-    let holder = Holder::new(domain, role, deployment, fitted);
+fn tell(output: Output, duty: &Duty, role: Role, deployment: &Deployment, fitted: Option<&Fitted>) {
+    let holder = Holder::new(duty, role, deployment, fitted);
     output.show(&holder, |output| {
-        output.line(&format!("{} is the {role} of domain `{domain}`", holder.plugin));
+        output.line(&format!("{} is the {role} for {duty}", holder.plugin));
         let mut facts = vec![("library", deployment.plugin.library_hash.clone())];
         for model in &deployment.models {
             facts.push(("model", format!("{}, {}, `{}`", model.name, model.hash, model.file)));
@@ -118,11 +136,11 @@ fn tell(output: Output, domain: &str, role: Role, deployment: &Deployment, fitte
 
 async fn list(store: &Store, output: Output) -> Result<u8, Failure> {
     let mut holders = Vec::new();
-    for domain in store.deployed_domains().await.map_err(unread)? {
+    for duty in store.duties(None).await.map_err(unread)? {
         for role in [Role::Champion, Role::Challenger] {
-            if let Some(deployment) = store.deployed(&domain, role).await.map_err(unread)? {
+            if let Some(deployment) = store.deployed(&duty, role).await.map_err(unread)? {
                 let fitted = fit_of(store, &deployment).await?;
-                holders.push(Holder::new(&domain, role, &deployment, fitted.as_ref()));
+                holders.push(Holder::new(&duty, role, &deployment, fitted.as_ref()));
             }
         }
     }
@@ -138,12 +156,13 @@ async fn list(store: &Store, output: Output) -> Result<u8, Failure> {
             );
         }
         output.table(
-            &["domain", "role", "plugin", "models", "learned#", "since", "by"],
+            &["domain", "task", "role", "plugin", "models", "learned#", "since", "by"],
             holders.iter().map(|holder| {
                 let short = |model: &ModelFile| format!("{} {:.12}", model.name, model.hash);
                 let models: Vec<String> = holder.models.iter().map(short).collect();
                 vec![
                     holder.domain.clone(),
+                    holder.task.clone().unwrap_or_default(),
                     holder.role.map(|role| role.to_string()).unwrap_or_default(),
                     holder.plugin.clone(),
                     models.join(", "),
@@ -180,10 +199,10 @@ async fn give(place: &Place, output: Output, wanted: &Deployed, role: Role) -> R
     let store = place.create_or_open().await?;
     let program = Program::new("foretell", env!("CARGO_PKG_VERSION"), &runtime);
     deploy(&store, &plugin, &program, role).await.map_err(|error| Failure::new(&error).hint(error.hint()))?;
-    let domain = &plugin.manifest().plugin.domain;
-    if let Some(deployment) = store.deployed(domain, role).await.map_err(unread)? {
+    let duty = duty(&plugin);
+    if let Some(deployment) = store.deployed(&duty, role).await.map_err(unread)? {
         let fitted = fit_of(&store, &deployment).await?;
-        tell(output, domain, role, &deployment, fitted.as_ref());
+        tell(output, &duty, role, &deployment, fitted.as_ref());
     }
     Ok(exit::DONE)
 }
@@ -205,11 +224,12 @@ async fn log(store: &Store, output: Output, domain: &str) -> Result<u8, Failure>
             return output.line(&format!("nothing was ever deployed in domain `{domain}`"));
         }
         output.table(
-            &["#", "at", "role", "action", "plugin", "models", "by"],
+            &["#", "at", "task", "role", "action", "plugin", "models", "by"],
             entries.iter().map(|Entry { entry, at }| {
                 vec![
                     entry.id.to_string(),
                     at.to_string(),
+                    entry.task.clone(),
                     entry.role.clone(),
                     entry.action.clone(),
                     entry.plugin.clone().unwrap_or_else(|| "nobody".to_owned()),

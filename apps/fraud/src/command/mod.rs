@@ -12,7 +12,7 @@ use foretell_store::time::{Micros, parse_time};
 use foretell_terminal::{Failure, Output, Place, exit, job};
 
 use crate::arguments::{Arguments, Command};
-use crate::{DOMAIN, PLUGIN};
+use crate::{DOMAIN, PLUGIN, TASK};
 
 /// Runs what the user typed, to its exit code.
 pub async fn run(arguments: Arguments) -> Result<u8, Failure> {
@@ -48,6 +48,7 @@ fn batch(place: &Place, output: Output) -> job::App<'_> {
         unit: "transactions",
         plugin: Some(PLUGIN),
         domain: Some(DOMAIN),
+        task: Some(TASK),
     }
 }
 

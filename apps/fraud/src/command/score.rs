@@ -9,7 +9,7 @@ use foretell_store::import::JsonReader;
 use foretell_store::open::Store;
 use foretell_store::record::{Appender, NewRecord, Outcome, Reject, SourceInfo, SourceKind};
 use foretell_store::selection::{Selection, Unscored};
-use foretell_terminal::job::Models;
+use foretell_terminal::job::{Models, Wanted};
 use foretell_terminal::{Failure, Output, Place, exit, job};
 use serde::Serialize;
 
@@ -22,17 +22,18 @@ const NETWORK: &str = "network";
 
 pub(super) async fn run(place: &Place, output: Output, command: &arguments::Score) -> Result<u8, Failure> {
     let app = super::batch(place, output);
-    let model = command.model.as_deref().map(|file| (NETWORK, file));
+    let file = command.model.as_deref().map(|file| (NETWORK, file));
+    let wanted = Wanted { file, ..Wanted::default() };
     match &command.input {
         Some(input) => {
             let lines = read(input)?;
             let store = place.create_or_open().await?;
-            let models = job::models(&app, &store, None, None, model).await?;
+            let models = job::models(&app, &store, &wanted).await?;
             given(&store, output, &models, &lines).await
         }
         None => {
             let store = place.open_patiently().await?;
-            let models = job::models(&app, &store, None, None, model).await?;
+            let models = job::models(&app, &store, &wanted).await?;
             let selection = Selection {
                 from: super::time(command.from.as_deref())?,
                 to: super::time(command.to.as_deref())?,

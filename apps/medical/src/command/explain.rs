@@ -5,12 +5,11 @@ use foretell_insight::explanation::{
 };
 use foretell_jobs::{ImageProbe, ProbeError};
 use foretell_runtime::plugin::Plugin;
-use foretell_terminal::{Bar, Failure, Json, Output, Place, exit};
+use foretell_terminal::{Bar, Failure, Json, Output, Place, check_absent, exit, save};
 use serde::Serialize;
 
 use crate::arguments::{self, Method, Scale};
 use crate::card::{self, Card, Heat, Opinion};
-use crate::save::{check, save};
 use crate::{NOTICE, finding, locate};
 
 /// So many images are asked about together at most: more gain nothing, and the bar would stand still.
@@ -66,7 +65,7 @@ struct Map<'r> {
 
 pub(super) async fn run(place: &Place, output: Output, command: &arguments::Explain) -> Result<u8, Failure> {
     for file in command.png.iter().chain(&command.html) {
-        check(file, command.force)?;
+        check_absent(file, command.force)?;
     }
     let store = place.create_or_open().await?;
     let record = locate::stored_or_imported(place, &store, output, &command.target).await?;

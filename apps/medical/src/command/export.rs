@@ -11,12 +11,11 @@ use foretell_store::lineage::Run;
 use foretell_store::open::Store;
 use foretell_store::prediction::{Prediction, PredictionFilter};
 use foretell_store::record::Record;
-use foretell_terminal::{Failure, Output, Place, exit};
+use foretell_terminal::{Failure, Output, Place, check_absent, exit, save};
 use serde::Serialize;
 
 use crate::card::{Mask, Opinion, novelty_sentence};
 use crate::payload::{Identifiers, Payload};
-use crate::save::{check, save};
 use crate::{NOTICE, arguments, locate};
 
 /// Media type of the images that can be referred to.
@@ -45,7 +44,7 @@ struct File {
 
 pub(super) async fn run(place: &Place, output: Output, command: &arguments::Export) -> Result<u8, Failure> {
     for file in command.sr.iter().chain(&command.seg) {
-        check(file, command.force)?;
+        check_absent(file, command.force)?;
     }
     let store = place.open_read_only().await?;
     let record = locate::stored(place, &store, &command.target).await?;

@@ -14,7 +14,7 @@ use foretell_terminal::{Failure, Output, Place, exit, job};
 
 use crate::arguments::{Arguments, Command};
 use crate::model::CHEST;
-use crate::{DOMAIN, NOTICE};
+use crate::{DOMAIN, NOTICE, TASK};
 
 /// Name of the program.
 const PROGRAM: &str = "foretell-medical";
@@ -57,5 +57,6 @@ fn batch(place: &Place, output: Output) -> job::App<'_> {
         unit: "images",
         plugin: Some(CHEST),
         domain: Some(DOMAIN),
+        task: Some(TASK),
     }
 }

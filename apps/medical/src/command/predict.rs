@@ -8,7 +8,7 @@ use foretell_media::Picture;
 use foretell_store::members::Members;
 use foretell_store::open::Store;
 use foretell_store::record::LabelValue;
-use foretell_terminal::{Failure, Output, Place, exit};
+use foretell_terminal::{Failure, Output, Place, exit, save};
 
 use super::import;
 use super::intake::take;
@@ -17,7 +17,6 @@ use crate::card::worklist::{CARDS_SHOWN_MAX, order, small, thumbnail};
 use crate::card::{self, Card, Heat, Mask, Opinion, html, png, terminal};
 use crate::finding::{self, Answers, read_in_pieces};
 use crate::intake::Report;
-use crate::save::save;
 use crate::worklist::{self, Document, Shares, draw};
 use crate::{FINDING, arguments, locate};
 

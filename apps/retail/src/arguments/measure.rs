@@ -96,9 +96,9 @@ pub struct Forecast {
     /// With --evaluate: round forecasts to whole pieces first, as the published figures of the Monash archive are.
     #[arg(long, requires = "evaluate")]
     pub round: bool,
-    /// Plugin that forecasts, `name` or `name@version`.
-    #[arg(long, default_value = crate::DEMAND)]
-    pub plugin: String,
+    /// Plugin that forecasts, `name` or `name@version`; the champion, or retail-demand, if not said.
+    #[arg(long)]
+    pub plugin: Option<String>,
     /// How it is to forecast.
     #[command(flatten)]
     pub settings: Settings,

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::answers::{self, numbers};
 use super::measure::{Measure, Measured, all, asked};
-use super::model::{Model, read_failure, settings};
+use super::model::{Model, read_failure};
 use crate::arguments::Evaluate;
 use crate::ledger::Ledger;
 use crate::protocol::{Group, Period, pairs};
@@ -131,7 +131,7 @@ async fn answerer(
     model.check_learned()?;
     // A list must be as long as what is looked at.
     let longest = command.top.iter().map(|top| top.get() as u64).max().unwrap_or(1);
-    let usual = settings(model.plugin()).get("count").and_then(serde_json::Value::as_u64);
+    let usual = model.models.settings().get("count").and_then(serde_json::Value::as_u64);
     let mut changes = command.settings.set.clone();
     if usual.is_some_and(|usual| usual < longest) && changes.iter().all(|(name, _)| name != "count") {
         changes.push(("count".to_owned(), longest.into()));

@@ -1,21 +1,22 @@
 //! `foretell-retail forecast`
 
-use foretell_store::deployment::Role;
 use foretell_store::open::Store;
 use foretell_store::time::{Micros, format_time};
+use foretell_terminal::job::App;
 use foretell_terminal::{Failure, Output, Place, exit, format_count};
 use serde::Serialize;
 
 use super::answers::{Asked, of_model};
 use super::ask::named;
 use super::backtest;
-use super::model::{Model, Notebook, settings};
+use super::model::{Model, Notebook};
 use super::purchases::last_time;
 use crate::arguments::{Every, Forecast};
 use crate::catalogue::Catalogue;
 use crate::demand::{bars, totals};
 use crate::ledger::Ledger;
 use crate::question::{DemandQuestion, Step, answer};
+use crate::{DEMAND, DEMAND_TASK};
 
 /// Past periods that are drawn.
 const PAST_SHOWN_MAX: usize = 36;
@@ -126,15 +127,14 @@ impl Forecaster {
         command: &Forecast,
         is_over: bool,
     ) -> Result<Self, Failure> {
-        let model = Model::load(&super::batch(place, output), store, Some(&command.plugin)).await?;
+        let app = App { plugin: Some(DEMAND), task: Some(DEMAND_TASK), ..super::batch(place, output) };
+        let model = Model::load(&app, store, command.plugin.as_deref()).await?;
         let every = command.every;
         let mut changes = command.settings.set.clone();
         changes.push(("period".to_owned(), every.as_str().into()));
         changes.push(("complete".to_owned(), is_over.into()));
-        let mut model = model.with(place, changes)?;
-        // The champion of the domain recommends. That another plugin forecasts is no trial of it.
-        model.models.role = Role::Champion;
-        let level = |name: &str| settings(model.plugin()).get(name)?.as_f64();
+        let model = model.with(place, changes)?;
+        let level = |name: &str| model.models.settings().get(name)?.as_f64();
         let levels = level("low").zip(level("high")).map(|(low, high)| [low, high]);
         Ok(Self { model, every, levels })
     }

@@ -19,7 +19,7 @@ use clap::CommandFactory;
 use foretell_terminal::{Failure, Output, Place, exit, job};
 
 use crate::arguments::{Arguments, Command};
-use crate::{DOMAIN, PLUGIN};
+use crate::{DOMAIN, PLUGIN, TASK};
 
 /// Runs what the user typed, to its exit code.
 pub async fn run(arguments: Arguments) -> Result<u8, Failure> {
@@ -57,6 +57,7 @@ fn batch(place: &Place, output: Output) -> job::App<'_> {
         unit: "purchases",
         plugin: Some(PLUGIN),
         domain: Some(DOMAIN),
+        task: Some(TASK),
     }
 }
 

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use foretell_jobs::{Answer, Predicted, ScoreError, answer};
-use foretell_runtime::plugin::{LoadOptions, Plugin};
-use foretell_store::deployment::Role;
+use foretell_runtime::plugin::Plugin;
+use foretell_store::deployment::{Duty, Role};
 use foretell_store::fault::ReadError;
 use foretell_store::open::Store;
 use foretell_store::record::{AppendError, Appender, NewRecord, Outcome, SourceInfo, SourceKind};
-use foretell_terminal::job::{App, Models, models};
+use foretell_terminal::job::{App, Models, Wanted, models};
 use foretell_terminal::{Failure, Place};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::DOMAIN;
 use crate::question::KEYS;
-use crate::{DOMAIN, PLUGIN};
 
 /// A plugin in this process.
 pub(super) struct Model {
@@ -33,14 +33,20 @@ pub(super) fn append_failure(error: AppendError) -> Failure {
 }
 
 impl Model {
-    /// The plugin that is named, or the champion, or the app's own.
+    /// The plugin that is named, or the champion of the app's task, or the app's own.
     pub(super) async fn load(app: &App<'_>, store: &Store, named: Option<&str>) -> Result<Self, Failure> {
-        let has_champion = store.deployed(DOMAIN, Role::Champion).await.map_err(read_failure)?.is_some();
-        let named = match named.or((!has_champion).then_some(PLUGIN)) {
+        let champion = match app.task {
+            Some(task) => {
+                store.deployed(&Duty::new(DOMAIN, task), Role::Champion).await.map_err(read_failure)?
+            }
+            None => None,
+        };
+        let named = match named.or(app.plugin.filter(|_| champion.is_none())) {
             Some(name) => Some(version_of(app.place, store, name).await?),
             None => None,
         };
-        Ok(Self { models: models(app, store, named.as_deref(), None, None).await? })
+        let wanted = Wanted { plugin: named.as_deref(), ..Wanted::default() };
+        Ok(Self { models: models(app, store, &wanted).await? })
     }
 
     /// The plugin, with some of its settings changed. What is asked so is answered for whoever asked.
@@ -48,14 +54,7 @@ impl Model {
         if changes.is_empty() {
             return Ok(self);
         }
-        let mut models = self.models;
-        let mut config: Map<String, Value> = settings(&models.plugin);
-        config.extend(changes);
-        let options = LoadOptions { config, ..LoadOptions::default() };
-        let verified = models.plugin.verified().clone();
-        let plugin = Plugin::load(&place.runtime()?, verified, &options);
-        models.plugin = Arc::new(plugin.map_err(|error| Failure::new(&error))?);
-        models.challenger = None;
+        let models = self.models.configured(place, changes)?;
         Ok(Self { models })
     }
 
@@ -137,11 +136,6 @@ async fn version_of(place: &Place, store: &Store, named: &str) -> Result<String,
     let base = latest.split_once(LEARNED).map(|(base, _)| format!("{named}@{base}"));
     // Should it be gone, the latest is all that there is.
     Ok(base.filter(|base| registry.find(base).is_ok()).unwrap_or_else(|| named.to_owned()))
-}
-
-/// The settings of a plugin.
-pub(super) fn settings(plugin: &Plugin) -> Map<String, Value> {
-    serde_json::from_str(plugin.config()).unwrap_or_default()
 }
 
 /// Where questions are stored.

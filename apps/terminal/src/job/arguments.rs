@@ -86,6 +86,9 @@ pub struct Model {
     /// Domain whose champion it is.
     #[arg(long, value_name = "DOMAIN", conflicts_with = "plugin")]
     pub domain: Option<String>,
+    /// Task of the domain, such as `detection`, where several have a champion.
+    #[arg(long, value_name = "TASK", conflicts_with = "plugin")]
+    pub task: Option<String>,
     /// Another file for one of its model slots, such as `network=model.onnx`.
     #[arg(long, value_name = "SLOT=FILE", value_parser = parse_model)]
     pub model: Option<(String, PathBuf)>,

@@ -10,7 +10,7 @@ use foretell_store::time::format_time;
 use serde::Serialize;
 
 use super::arguments::{Create, Crew, Kind, Limits, Update};
-use super::model::{self, Models};
+use super::model::{Models, Wanted, models};
 use super::{App, drive, find, fit, list, read_failure, score_failure};
 use crate::{Bar, Failure, Output, exit, format_count};
 
@@ -31,7 +31,7 @@ pub(super) async fn create(app: &App<'_>, command: &Create) -> Result<u8, Failur
             .hint(Some("add `--kind fit`, or leave it out")));
     }
     let store = app.place.open_patiently().await?;
-    let Models { plugin, role, program, .. } = model::load(app, &store, &command.model).await?;
+    let Models { plugin, role, program, .. } = models(app, &store, &Wanted::from(&command.model)).await?;
     let role = if command.shadow { Role::Challenger } else { role };
     let options = options(command.which.selection(), &command.limits, role);
     if command.preview {
@@ -80,9 +80,9 @@ pub(super) async fn create(app: &App<'_>, command: &Create) -> Result<u8, Failur
 
 pub(super) async fn update(app: &App<'_>, command: &Update) -> Result<u8, Failure> {
     let store = app.place.open_patiently().await?;
-    let models = model::load(app, &store, &command.model).await?;
-    let options = options(unscored(), &command.limits, models.role);
-    score(app, &store, &models, &options, command.crew.workers).await
+    let chosen = models(app, &store, &Wanted::from(&command.model)).await?;
+    let options = options(unscored(), &command.limits, chosen.role);
+    score(app, &store, &chosen, &options, command.crew.workers).await
 }
 
 /// Scores what `options` select; before that, what another job of the same plugin, models and settings has left over. Then the

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::arguments::Create;
 use super::drive::{self, interrupted};
 use super::list::{self, describe_selection, seconds};
+use super::model::{Wanted, nobody, wanted_duty};
 use super::{App, find, read_failure, tell};
 use crate::{Bar, Failure, Json, Output, Time, exit, format_bytes, format_count};
 
@@ -244,16 +245,10 @@ async fn plugin(app: &App<'_>, store: &Store, command: &Create) -> Result<String
     if let Some(plugin) = command.model.plugin.as_deref().or(app.plugin) {
         return Ok(plugin.to_owned());
     }
-    let Some(domain) = command.model.domain.as_deref().or(app.domain) else {
-        return Err(Failure::words("no plugin is named").hint(Some("name one with `--plugin`")));
-    };
-    let champion =
-        store.deployed(domain, Role::Champion).await.map_err(|error| read_failure(&error))?.ok_or_else(
-            || {
-                Failure::words(format!("domain `{domain}` has no champion"))
-                    .hint(Some("name a plugin with `--plugin`"))
-            },
-        )?;
+    let wanted = Wanted::from(&command.model);
+    let duty = wanted_duty(app, store, &wanted).await?.ok_or_else(|| nobody(&wanted))?;
+    let champion = store.deployed(&duty, Role::Champion).await.map_err(|error| read_failure(&error))?;
+    let champion = champion.ok_or_else(|| nobody(&wanted))?;
     Ok(format!("{}@{}", champion.plugin.name, champion.plugin.version))
 }
 

@@ -19,7 +19,7 @@ use serde::Serialize;
 pub use self::arguments::{Command, Crew, parse_workers};
 pub use self::create::score;
 pub use self::fit::{FittedDocument, fit};
-pub use self::model::{Models, models};
+pub use self::model::{Models, Wanted, models, only_duty};
 use crate::{Failure, Output, Place, exit};
 
 /// The app that batch work is done from.
@@ -41,6 +41,8 @@ pub struct App<'a> {
     pub plugin: Option<&'a str>,
     /// The domain that the app is about; none if it is about all.
     pub domain: Option<&'a str>,
+    /// The task of that domain whose champion answers, unless the user names another; none if it must be clear without.
+    pub task: Option<&'a str>,
 }
 
 /// Runs one of the commands.

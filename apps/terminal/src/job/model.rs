@@ -1,17 +1,18 @@
-//! Which plugin predicts: the one that the user names, or the champion of the domain.
+//! Which plugin predicts: the one that the user names, or the champion.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use foretell_jobs::{Program, is_deployed, reload_deployed};
+use foretell_jobs::{Program, duty, is_deployed, reload_deployed};
 use foretell_runtime::onnx::Runtime;
-use foretell_runtime::plugin::Plugin;
-use foretell_store::deployment::Role;
+use foretell_runtime::plugin::{LoadOptions, Plugin};
+use foretell_store::deployment::{Duty, Role};
 use foretell_store::open::Store;
+use serde_json::{Map, Value};
 
 use super::arguments::Model;
 use super::{App, read_failure};
-use crate::Failure;
+use crate::{Failure, Place};
 
 /// What predicts.
 pub struct Models {
@@ -25,39 +26,83 @@ pub struct Models {
     pub program: Program,
 }
 
-pub(super) async fn load(app: &App<'_>, store: &Store, model: &Model) -> Result<Models, Failure> {
-    let file = model.model.as_ref().map(|(slot, file)| (slot.as_str(), file.as_path()));
-    models(app, store, model.plugin.as_deref(), model.domain.as_deref(), file).await
+impl Models {
+    /// The same plugin, opened with some of its settings changed, by key; what it is run with is part of the lineage of what it says.
+    /// The challenger is left out.
+    ///
+    /// # Errors
+    /// The plugin refuses the settings.
+    pub fn configured(
+        mut self,
+        place: &Place,
+        changes: impl IntoIterator<Item = (String, Value)>,
+    ) -> Result<Models, Failure> {
+        let mut config = self.settings();
+        config.extend(changes);
+        let options = LoadOptions { config, ..LoadOptions::default() };
+        let plugin = Plugin::load(&place.runtime()?, self.plugin.verified().clone(), &options);
+        self.plugin = Arc::new(plugin.map_err(|error| Failure::new(&error))?);
+        self.challenger = None;
+        Ok(self)
+    }
+
+    /// The settings that the plugin was opened with, by key.
+    pub fn settings(&self) -> Map<String, Value> {
+        serde_json::from_str(self.plugin.config()).unwrap_or_default()
+    }
 }
 
-/// Loads the plugin that is `named`, with another model `file` if one is given; without either, the champion of the domain, or
-/// the app's own plugin where nobody is.
-pub async fn models(
-    app: &App<'_>,
-    store: &Store,
-    named: Option<&str>,
-    domain: Option<&str>,
-    file: Option<(&str, &Path)>,
-) -> Result<Models, Failure> {
+/// What the user wants to predict: a plugin that is named, or the champion of a task of a domain.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// `name` or `name@version`.
+    pub plugin: Option<&'a str>,
+    /// A domain; the app's own, if not said.
+    pub domain: Option<&'a str>,
+    /// One of its tasks; if not said, the app's own, or the only one that has a champion.
+    pub task: Option<&'a str>,
+    /// Another file for one of the model slots of the plugin.
+    pub file: Option<(&'a str, &'a Path)>,
+}
+
+impl<'a> Wanted<'a> {
+    /// A plugin, `name` or `name@version`.
+    pub fn plugin(plugin: &'a str) -> Self {
+        Self { plugin: Some(plugin), ..Self::default() }
+    }
+}
+
+impl<'a> From<&'a Model> for Wanted<'a> {
+    fn from(model: &'a Model) -> Self {
+        let file = model.model.as_ref().map(|(slot, file)| (slot.as_str(), file.as_path()));
+        Self {
+            plugin: model.plugin.as_deref(),
+            domain: model.domain.as_deref(),
+            task: model.task.as_deref(),
+            file,
+        }
+    }
+}
+
+/// Loads the plugin that is wanted; where none is named, the champion, or the app's own plugin where nobody is.
+///
+/// # Errors
+/// Nobody is named, and nobody or more than one could be meant; the plugin cannot be loaded, or the database not be read.
+pub async fn models(app: &App<'_>, store: &Store, wanted: &Wanted<'_>) -> Result<Models, Failure> {
     let runtime = app.place.runtime()?;
     let program = Program::new(app.program, app.version, &runtime);
-    if named.is_none()
-        && file.is_none()
-        && let Some(domain) = domain.or(app.domain)
-        && let Some(plugin) = deployed(app, store, &runtime, domain, Role::Champion).await?
+    if wanted.plugin.is_none()
+        && wanted.file.is_none()
+        && let Some(duty) = wanted_duty(app, store, wanted).await?
+        && let Some(plugin) = deployed(app, store, &runtime, &duty, Role::Champion).await?
     {
-        let challenger = deployed(app, store, &runtime, domain, Role::Challenger).await?;
+        let challenger = deployed(app, store, &runtime, &duty, Role::Challenger).await?;
         return Ok(Models { plugin, role: Role::Champion, challenger, program });
     }
-    let wanted = named.or(app.plugin).ok_or_else(|| match domain {
-        Some(domain) => Failure::words(format!("domain `{domain}` has no champion"))
-            .hint(Some("`foretell model promote PLUGIN` makes one; or name a plugin with `--plugin`")),
-        None => Failure::words("no plugin is named")
-            .hint(Some("name one with `--plugin`, or a domain that has a champion with `--domain`")),
-    })?;
-    let plugin = app.place.plugin(&runtime, wanted, file)?;
-    let domain = &plugin.manifest().plugin.domain;
-    let champion = store.deployed(domain, Role::Champion).await.map_err(|error| read_failure(&error))?;
+    let named = wanted.plugin.or(app.plugin).ok_or_else(|| nobody(wanted))?;
+    let plugin = app.place.plugin(&runtime, named, wanted.file)?;
+    let champion =
+        store.deployed(&duty(&plugin), Role::Champion).await.map_err(|error| read_failure(&error))?;
     let role = match champion {
         Some(champion) if !is_deployed(&plugin, &champion) => Role::Challenger,
         _ => Role::Champion,
@@ -65,19 +110,71 @@ pub async fn models(
     Ok(Models { plugin, role, challenger: None, program })
 }
 
+/// Whose champion is wanted, where no plugin is named; nobody's where no domain is known, or none has a champion.
+pub(super) async fn wanted_duty(
+    app: &App<'_>,
+    store: &Store,
+    wanted: &Wanted<'_>,
+) -> Result<Option<Duty>, Failure> {
+    let Some(domain) = wanted.domain.or(app.domain) else { return Ok(None) };
+    let own_task = app.task.filter(|_| app.domain == Some(domain));
+    match wanted.task.or(own_task) {
+        Some(task) => Ok(Some(Duty::new(domain, task))),
+        None => only_duty(store, domain, Role::Champion).await,
+    }
+}
+
+/// That nobody is named, and nobody has the role.
+pub(super) fn nobody(wanted: &Wanted<'_>) -> Failure {
+    match (wanted.domain, wanted.task) {
+        (Some(domain), Some(task)) => Failure::words(format!("{} has no champion", Duty::new(domain, task))),
+        (Some(domain), None) => Failure::words(format!("domain `{domain}` has no champion")),
+        (None, _) => {
+            return Failure::words("no plugin is named")
+                .hint(Some("name one with `--plugin`, or a domain that has a champion with `--domain`"));
+        }
+    }
+    .hint(Some("`foretell model promote PLUGIN` makes one; or name a plugin with `--plugin`"))
+}
+
+/// The duty of a domain for which somebody has a role, if there is one.
+///
+/// # Errors
+/// There are several, so a task must be named; or the database cannot be read.
+pub async fn only_duty(store: &Store, domain: &str, role: Role) -> Result<Option<Duty>, Failure> {
+    let mut held = Vec::new();
+    for duty in store.duties(Some(domain)).await.map_err(|error| read_failure(&error))? {
+        if let Some(holder) = store.deployed(&duty, role).await.map_err(|error| read_failure(&error))? {
+            held.push((duty, holder.plugin));
+        }
+    }
+    if held.len() > 1 {
+        let each: Vec<String> = held
+            .iter()
+            .map(|(duty, plugin)| format!("{}@{} for `{}`", plugin.name, plugin.version, duty.task))
+            .collect();
+        return Err(Failure::words(format!("domain `{domain}` has several {role}s: {}", each.join(", ")))
+            .hint(Some("say which one with `--task`")));
+    }
+    Ok(held.pop().map(|(duty, _)| duty))
+}
+
 async fn deployed(
     app: &App<'_>,
     store: &Store,
     runtime: &Arc<Runtime>,
-    domain: &str,
+    duty: &Duty,
     role: Role,
 ) -> Result<Option<Arc<Plugin>>, Failure> {
-    let deployment = store.deployed(domain, role).await.map_err(|error| read_failure(&error))?;
+    let deployment = store.deployed(duty, role).await.map_err(|error| read_failure(&error))?;
     let Some(deployment) = deployment else { return Ok(None) };
     match reload_deployed(&app.place.registry()?, runtime, role, &deployment) {
         Ok(plugin) => Ok(Some(Arc::new(plugin))),
-        Err(error) if role == Role::Champion => Err(Failure::new(&error)
-            .hint(Some(format!("install it again, or go back: `foretell model rollback {domain}`")))),
+        Err(error) if role == Role::Champion => {
+            let Duty { domain, task } = duty;
+            let back = format!("`foretell model rollback {domain} --task {task}`");
+            Err(Failure::new(&error).hint(Some(format!("install it again, or go back: {back}"))))
+        }
         // A trial must not stand in the way of an answer.
         Err(error) => {
             tracing::warn!("the challenger is left out: {error}");

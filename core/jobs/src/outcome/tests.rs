@@ -2,8 +2,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    FixedSizeListBuilder, Float32Builder, Int64Builder, ListBuilder, StringBuilder, StructBuilder,
-    TimestampMicrosecondBuilder, UInt8Builder,
+    FixedSizeListBuilder, Float32Builder, Int32Builder, Int64Builder, ListBuilder, StringBuilder,
+    StructBuilder, TimestampMicrosecondBuilder, UInt8Builder,
 };
 use arrow_array::{ArrayRef, Int32Array};
 use arrow_schema::{DataType, Field};
@@ -16,6 +16,11 @@ use super::*;
 
 /// A plugin of a task, with these labels.
 pub(crate) fn manifest(task: &str, labels: &[&str]) -> Manifest {
+    manifest_with(task, labels, "type = \"float64\"")
+}
+
+/// The same, with an input of another kind.
+fn manifest_with(task: &str, labels: &[&str], input: &str) -> Manifest {
     let positive = if task == "binary-classification" { "positive = \"yes\"" } else { "" };
     let text = format!(
         r#"
@@ -32,7 +37,7 @@ pub(crate) fn manifest(task: &str, labels: &[&str]) -> Manifest {
         library = "any"
         [[input]]
         name = "amount"
-        type = "float64"
+        {input}
         [output]
         labels = {labels:?}
         {positive}
@@ -43,11 +48,20 @@ pub(crate) fn manifest(task: &str, labels: &[&str]) -> Manifest {
 
 /// What becomes of predictions in one column or several.
 fn answers(manifest: &Manifest, columns: Vec<ArrayRef>) -> Vec<Result<(Value, Value, Value), String>> {
+    answers_on(manifest, columns, &[])
+}
+
+/// The same, for images that had these sizes.
+fn answers_on(
+    manifest: &Manifest,
+    columns: Vec<ArrayRef>,
+    originals: &[Size],
+) -> Vec<Result<(Value, Value, Value), String>> {
     let rows = columns[0].len();
     let fields = manifest.prediction_schema().fields().clone();
     let columns = StructArray::new(fields, columns, None);
     let mut answers = vec![None; rows];
-    read(manifest, &columns, &mut answers);
+    read(manifest, &columns, originals, &mut answers);
     let told = answers.into_iter().map(|answer| match answer.expect("each row is answered") {
         Answer::Predicted(Predicted { score, label, output }) => {
             let output =
@@ -182,6 +196,7 @@ fn boxes_are_told_with_the_surest_one() {
             found.field_builder::<Float32Builder>(5).unwrap().append_value(score);
             if let Some(track) = track {
                 found.field_builder::<Int64Builder>(6).unwrap().append_value(track);
+                found.field_builder::<Int32Builder>(7).unwrap().append_value(3);
             }
             found.append(true);
         }
@@ -193,10 +208,55 @@ fn boxes_are_told_with_the_surest_one() {
         let mut first = json!({"x": 1, "y": 2, "width": 3, "height": 4.5, "label": "bus", "score": 0.25});
         if let Some(track) = track {
             first["track"] = track.into();
+            first["frame"] = 3.into();
         }
         assert_eq!((output.as_array().unwrap().len(), &output[0]), (2, &first), "{task}");
         assert_eq!(told[1], Ok((Value::Null, Value::Null, json!([]))));
     }
+}
+
+/// One box in what the plugin was given, for each record.
+fn one_box_each(manifest: &Manifest, boxes: &[[f32; 4]]) -> ArrayRef {
+    let (item, builder) = items(manifest);
+    let mut column = ListBuilder::new(builder).with_field(item);
+    for sides in boxes {
+        let found = column.values();
+        for (side, value) in sides.iter().enumerate() {
+            found.field_builder::<Float32Builder>(side).unwrap().append_value(*value);
+        }
+        found.field_builder::<StringBuilder>(4).unwrap().append_value("car");
+        found.field_builder::<Float32Builder>(5).unwrap().append_value(0.5);
+        found.append(true);
+        column.append(true);
+    }
+    Arc::new(column.finish())
+}
+
+#[test]
+fn a_detection_is_told_in_pixels_of_the_original_image() {
+    let detector = |fit: &str| {
+        let image = format!("image = {{ width = 100, height = 100, fit = \"{fit}\" }}");
+        manifest_with("detection", &["car"], &format!("type = \"image\"\n{image}"))
+    };
+    let told = |fit: &str, original: Size, sides: [f32; 4]| {
+        let manifest = detector(fit);
+        let column = one_box_each(&manifest, &[sides]);
+        let (score, _, output) = answers_on(&manifest, vec![column], &[original]).remove(0).unwrap();
+        assert_eq!(score.is_null(), output == json!([]), "what is outside of the image has no score");
+        let side = |name: &str| output[0][name].as_f64();
+        [side("x"), side("y"), side("width"), side("height")]
+    };
+    let at = |sides: [f64; 4]| sides.map(Some);
+    // The image has 200 x 50 pixels: a letterbox has bars of 37 and 38 rows.
+    let original = (200, 50);
+    assert_eq!(told("stretch", original, [10.0, 20.0, 30.0, 40.0]), at([20.0, 10.0, 60.0, 20.0]));
+    assert_eq!(told("letterbox", original, [10.0, 40.0, 30.0, 10.0]), at([20.0, 6.0, 60.0, 20.0]));
+    assert_eq!(told("corner", original, [10.0, 5.0, 30.0, 10.0]), at([20.0, 10.0, 60.0, 20.0]));
+    assert_eq!(told("crop", original, [10.0, 20.0, 30.0, 40.0]), at([80.0, 10.0, 15.0, 20.0]));
+    // Cut at the edges of the image; what lies in a bar alone is nothing.
+    assert_eq!(told("letterbox", original, [-10.0, 30.0, 200.0, 20.0]), at([0.0, 0.0, 200.0, 26.0]));
+    assert_eq!(told("letterbox", original, [10.0, 2.0, 30.0, 30.0]), [None; 4]);
+    assert_eq!(told("stretch", original, [10.0, 20.0, 0.0, 40.0]), [None; 4]);
 }
 
 #[test]

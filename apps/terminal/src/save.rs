@@ -4,10 +4,10 @@ use std::fs::OpenOptions;
 use std::io::{Error, ErrorKind, Write};
 use std::path::Path;
 
-use foretell_terminal::Failure;
+use crate::Failure;
 
 /// Refuses a file that is there already and may not be replaced: before the work that it is to hold the result of.
-pub fn check(path: &Path, force: bool) -> Result<(), Failure> {
+pub fn check_absent(path: &Path, force: bool) -> Result<(), Failure> {
     match !force && path.exists() {
         true => Err(failure(path, &ErrorKind::AlreadyExists.into())),
         false => Ok(()),
@@ -44,10 +44,10 @@ mod tests {
     fn what_is_there_is_replaced_only_on_demand() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("film.png");
-        check(&file, false).unwrap();
+        check_absent(&file, false).unwrap();
         save(&file, b"a longer first", false).unwrap();
-        assert!(check(&file, false).unwrap_err().hint_text().unwrap().contains("--force"));
-        check(&file, true).unwrap();
+        assert!(check_absent(&file, false).unwrap_err().hint_text().unwrap().contains("--force"));
+        check_absent(&file, true).unwrap();
         let failure = save(&file, b"second", false).unwrap_err();
         assert!(failure.to_string().contains("film.png"), "{failure}");
         assert!(failure.hint_text().unwrap().contains("--force"));
