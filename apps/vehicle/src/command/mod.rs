@@ -1,0 +1,151 @@
+//! The commands of `foretell-vehicle`, one module each.
+
+mod calibrate;
+mod detect;
+mod drive;
+mod evaluate;
+mod lanes;
+mod signs;
+mod track;
+
+use std::path::Path;
+
+use clap::CommandFactory;
+use foretell_jobs::Live;
+use foretell_store::open::Store;
+use foretell_terminal::job::{self, Models};
+use foretell_terminal::{Failure, Output, Place, exit};
+use foretell_video::Ffmpeg;
+
+use crate::arguments::{Arguments, Command, Saved, Source};
+use crate::footage::{Footage, Options};
+use crate::lane::{CameraFile, CameraFileError};
+use crate::watch::score_failure;
+use crate::{DOMAIN, adapt};
+
+/// Name of the program.
+const PROGRAM: &str = "foretell-vehicle";
+/// A task, and the plugin that does it unless another one is named or deployed.
+#[derive(Clone, Copy)]
+struct Usual {
+    task: &'static str,
+    plugin: &'static str,
+}
+
+const DETECTOR: Usual = Usual { task: "detection", plugin: "vehicle-detector" };
+const TRACKER: Usual = Usual { task: "tracking", plugin: "vehicle-tracker" };
+const SIGNS: Usual = Usual { task: "multiclass-classification", plugin: "vehicle-signs" };
+const LANES: Usual = Usual { task: "segmentation", plugin: "vehicle-lanes" };
+const DECISION: Usual = Usual { task: "ranking", plugin: "vehicle-decision" };
+
+/// Runs what the user typed, to its exit code.
+pub async fn run(arguments: Arguments) -> Result<u8, Failure> {
+    let (place, output) = (&arguments.place, Output::new(arguments.json));
+    match &arguments.command {
+        Command::Detect(command) => detect::run(&Session::open(place, output).await?, command).await,
+        Command::Track(command) => track::run(&Session::open(place, output).await?, command).await,
+        Command::Signs(command) => signs::run(&Session::open(place, output).await?, command).await,
+        Command::Lanes(command) => lanes::run(&Session::open(place, output).await?, command).await,
+        Command::Drive(command) => drive::run(&Session::open(place, output).await?, command).await,
+        Command::Calibrate(command) => calibrate::run(place, output, command).await,
+        Command::Adapt(command) => adapt::run(place, output, command),
+        Command::Evaluate(command) => evaluate::run(place, output, command).await,
+        Command::Batch(command) => job::run(&app(place, output, DETECTOR), command).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Arguments::command(), PROGRAM, &mut std::io::stdout());
+            Ok(exit::DONE)
+        }
+    }
+}
+
+/// Reads a camera file that the user named.
+fn camera_file(path: &Path) -> Result<CameraFile, Failure> {
+    CameraFile::read(path).map_err(|CameraFileError { path, kind }| {
+        Failure::words(format!("cannot take the camera from `{}`: {kind}", path.display()))
+            .hint(Some("`foretell-vehicle calibrate` makes a camera file"))
+    })
+}
+
+/// Refuses to draw several inputs over each other.
+fn check_one_drawn(saved: &Saved, clips: &[Footage]) -> Result<(), Failure> {
+    match (&saved.save, clips) {
+        (Some(_), [_, _, ..]) => {
+            Err(Failure::words(format!("`--save` draws one input, and there are {}", clips.len()))
+                .hint(Some("put the pictures into a folder, or draw each in a command of its own")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// This app, as batch work sees it.
+fn app(place: &Place, output: Output, usual: Usual) -> job::App<'_> {
+    job::App {
+        place,
+        output,
+        program: PROGRAM,
+        version: env!("CARGO_PKG_VERSION"),
+        command: "batch",
+        unit: "frames",
+        plugin: Some(usual.plugin),
+        task: Some(usual.task),
+        domain: Some(DOMAIN),
+    }
+}
+
+/// What every command that looks at frames works with.
+struct Session<'a> {
+    place: &'a Place,
+    output: Output,
+    store: Store,
+    ffmpeg: Ffmpeg,
+}
+
+impl<'a> Session<'a> {
+    async fn open(place: &'a Place, output: Output) -> Result<Self, Failure> {
+        Ok(Self { place, output, store: place.create_or_open().await?, ffmpeg: Ffmpeg::find() })
+    }
+
+    /// The plugin of a name, `name` or `name@version`, or the one that is deployed or usual.
+    async fn models(&self, named: Option<&str>, usual: Usual) -> Result<Models, Failure> {
+        let wanted = job::Wanted { plugin: named, ..job::Wanted::default() };
+        job::models(&app(self.place, self.output, usual), &self.store, &wanted).await
+    }
+
+    /// Opens what the user named.
+    async fn footage(&self, source: &Source) -> Result<Vec<Footage>, Failure> {
+        if source.clip.is_some() && source.inputs.len() > 1 {
+            let found = source.inputs.len();
+            return Err(Failure::words(format!("`--clip` names one clip, and there are {found} inputs"))
+                .hint(Some(
+                    "put the pictures of one clip into a folder, or name each clip in a command of its own",
+                )));
+        }
+        let options = Options {
+            frame_rate: source.frame_rate,
+            clip: source.clip.clone(),
+            start: source.start,
+            camera: source.camera.as_deref().map(camera_file).transpose()?,
+        };
+        let mut footage = Vec::with_capacity(source.inputs.len());
+        for path in &source.inputs {
+            footage.push(Footage::open(&self.store, path, &self.ffmpeg, &options).await?);
+        }
+        Ok(footage)
+    }
+
+    /// Begins a run of a plugin over a clip.
+    async fn live(&self, models: &Models, footage: &Footage) -> Result<Live, Failure> {
+        let selection = serde_json::json!({ "clip": footage.clip });
+        Live::begin(&self.store, &models.plugin, &models.program, models.role, &selection)
+            .await
+            .map_err(|error| score_failure(&error))
+    }
+
+    /// Ends runs.
+    async fn finish(&self, lives: impl IntoIterator<Item = Live>) -> Result<(), Failure> {
+        for live in lives {
+            live.finish().await.map_err(|error| score_failure(&error))?;
+        }
+        Ok(())
+    }
+}
