@@ -58,7 +58,7 @@ struct Sight {
     workshop: Workshop,
     store: Store,
     runtime: Arc<Runtime>,
-    plugin: Plugin,
+    plugin: Arc<Plugin>,
 }
 
 impl Sight {
@@ -68,7 +68,7 @@ impl Sight {
         let installed = workshop.registry().install(&directory, Existing::Keep).unwrap();
         let verified = workshop.registry().verify(&installed).unwrap();
         let runtime = onnx_runtime();
-        let plugin = Plugin::load(&runtime, verified, &LoadOptions::default()).unwrap();
+        let plugin = Arc::new(Plugin::load(&runtime, verified, &LoadOptions::default()).unwrap());
         let store = Store::create_or_open(workshop.database()).await.unwrap();
         Self { workshop, store, runtime, plugin }
     }

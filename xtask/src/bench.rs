@@ -6,6 +6,7 @@ use std::{ffi::OsString, io, path::PathBuf};
 
 use crate::{
     assemble::{self, AssembleError, Profile},
+    ffmpeg::{self, FFMPEG_VARIABLE, FetchFfmpegError},
     onnxruntime::{self, FetchError, LIBRARY_VARIABLE},
     process::{self, ProcessError},
     workspace::{Workspace, cargo},
@@ -18,14 +19,15 @@ const PACKAGE: &str = "foretell-measure";
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Which benchmark; all of them, if not said
-    #[arg(value_parser = ["runtime", "jobs", "media", "retail"])]
+    #[arg(value_parser = ["runtime", "jobs", "media", "retail", "vehicle"])]
     name: Option<String>,
 
     /// Also with 10,000,000 records: takes about 10 GB of disk and a quarter of an hour
     #[arg(long)]
     large: bool,
 
-    /// Directory of the public sets of purchases, for `retail`, or of images, for `media`; they are not part of this project
+    /// Directory of the public sets of purchases, for `retail`, of images, for `media`, or of a video, for `vehicle`; they are not
+    /// part of this project
     // The command runs in the workspace's root, wherever the user is.
     #[arg(long, value_name = "DIR", value_parser = absolute)]
     data: Option<PathBuf>,
@@ -41,6 +43,8 @@ pub(crate) enum MeasureError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error(transparent)]
+    FetchFfmpeg(#[from] FetchFfmpegError),
+    #[error(transparent)]
     Assemble(#[from] AssembleError),
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -51,7 +55,7 @@ impl MeasureError {
         match self {
             Self::Assemble(error) => error.exit_code(),
             Self::Process(error) => error.exit_code(),
-            Self::Fetch(_) => 1,
+            Self::Fetch(_) | Self::FetchFfmpeg(_) => 1,
         }
     }
 }
@@ -83,11 +87,11 @@ pub(crate) fn measure(
     if json {
         process::leave_output_to_results();
     }
-    let library = onnxruntime::find_or_fetch()?;
+    let (library, ffmpeg) = (onnxruntime::find_or_fetch()?, ffmpeg::find_or_fetch()?);
     assemble::build_all(workspace, Profile::Release)?;
     let mut command = cargo();
     command.args(["run", "--release", "--locked", "--package", PACKAGE, "--"]);
-    command.args(words).env(LIBRARY_VARIABLE, library.path());
+    command.args(words).env(LIBRARY_VARIABLE, library.path()).env(FFMPEG_VARIABLE, ffmpeg);
     if json {
         command.arg("--json");
     }

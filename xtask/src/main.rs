@@ -10,7 +10,9 @@
 mod assemble;
 mod bench;
 mod demo;
+mod ffmpeg;
 mod header;
+mod npm;
 mod onnxruntime;
 mod pin;
 mod process;
@@ -54,6 +56,13 @@ enum Command {
         force: bool,
     },
 
+    /// Get the pinned ffmpeg through pip, check it, and put it into foretell's home: the tests run it
+    FetchFfmpeg {
+        /// Get it again even if the right program is already there
+        #[arg(long)]
+        force: bool,
+    },
+
     /// Build the plugins and lay out their directories in `target/<profile>/plugins`
     Assemble {
         /// Build with optimisation
@@ -75,6 +84,7 @@ enum Command {
 enum CommandError {
     Workspace(#[from] workspace::WorkspaceError),
     Fetch(#[from] onnxruntime::FetchError),
+    FetchFfmpeg(#[from] ffmpeg::FetchFfmpegError),
     Assemble(#[from] assemble::AssembleError),
     Header(#[from] header::HeaderError),
     Test(#[from] test::TestError),
@@ -90,7 +100,7 @@ impl CommandError {
             Self::Test(error) => error.exit_code(),
             Self::Demo(error) => error.exit_code(),
             Self::Measure(error) => error.exit_code(),
-            Self::Workspace(_) | Self::Fetch(_) | Self::Header(_) => 1,
+            Self::Workspace(_) | Self::Fetch(_) | Self::FetchFfmpeg(_) | Self::Header(_) => 1,
         }
     }
 }
@@ -103,6 +113,9 @@ fn run(command: &Command) -> Result<(), CommandError> {
         Command::Reproduce(arguments) => reproduce::reproduce(&workspace, arguments)?,
         Command::Bench(arguments) => bench::bench(&workspace, arguments)?,
         Command::FetchOnnxruntime { force } => onnxruntime::fetch(*force)?,
+        Command::FetchFfmpeg { force } => {
+            ffmpeg::fetch(*force)?;
+        }
         Command::Assemble { release } => assemble::assemble(&workspace, Profile::new(*release))?,
         Command::Header { check: true } => header::check()?,
         Command::Header { check: false } => header::write()?,

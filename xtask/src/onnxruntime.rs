@@ -130,7 +130,7 @@ fn this_platform() -> Result<Pin<'static>, FetchError> {
 }
 
 /// The same rule as the runtime's: `FORETELL_HOME`, else `foretell` in the user's data directory.
-fn home() -> Result<PathBuf, FetchError> {
+pub(crate) fn home() -> Result<PathBuf, FetchError> {
     if let Some(home) = variable(HOME_VARIABLE) {
         return std::path::absolute(&home).map_err(file_error("resolve", &home));
     }
@@ -139,7 +139,7 @@ fn home() -> Result<PathBuf, FetchError> {
 }
 
 /// An environment variable that is set to something.
-fn variable(name: &str) -> Option<PathBuf> {
+pub(crate) fn variable(name: &str) -> Option<PathBuf> {
     env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 

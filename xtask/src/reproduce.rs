@@ -11,7 +11,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Whose models
-    #[arg(value_parser = ["fraud", "medical", "retail"])]
+    #[arg(value_parser = ["fraud", "medical", "retail", "vehicle"])]
     domain: String,
 
     /// Directory of the domain's published data, which are not part of this project

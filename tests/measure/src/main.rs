@@ -69,6 +69,8 @@ enum Domain {
     Medical,
     /// A shop: next items on public sets of purchases, baskets, and demand for car parts.
     Retail,
+    /// Vehicles: detections on highways, traffic signs, and tracks of pedestrians.
+    Vehicle,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -81,6 +83,8 @@ enum Benchmark {
     Media,
     /// Next items for all customers and for one, beside the same in Python, and learning which items go together.
     Retail,
+    /// A video, from the file to stored detections and tracks, beside the same in Python and beside the network alone.
+    Vehicle,
 }
 
 async fn run(arguments: Arguments) -> Result<u8, Failure> {
@@ -93,6 +97,9 @@ async fn run(arguments: Arguments) -> Result<u8, Failure> {
             reproduce::medical(output, &data, train)
         }
         Command::Reproduce { domain: Domain::Retail, data, train } => reproduce::retail(output, &data, train),
+        Command::Reproduce { domain: Domain::Vehicle, data, train } => {
+            reproduce::vehicle(output, &data, train).await
+        }
         Command::Bench { name, large, data } => {
             bench::run(output, name, large, data.as_deref()).await?;
             Ok(exit::DONE)

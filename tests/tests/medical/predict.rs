@@ -72,6 +72,23 @@ fn one_image_becomes_a_card_on_the_terminal_and_a_picture() {
 }
 
 #[test]
+fn promoted_plugins_of_different_tasks_are_no_trials_of_each_other() {
+    let workshop = clinic();
+    for plugin in ["medical-chest-xray", "medical-brain-tumor", "medical-brain-outline"] {
+        let promoted = workshop.run("foretell", &["model", "promote", plugin], "");
+        assert_eq!(promoted.code, DONE, "{promoted:?}");
+    }
+    let film = workshop.write("film.png", encoded(&picture(2, 64, 64), ImageFormat::Png));
+    for model in ["chest", "brain"] {
+        json(&workshop, &["predict", text(&film), "--model", model]);
+    }
+    let shown = json(&workshop, &["show", text(&film)]);
+    let said = shown["predictions"].as_array().unwrap();
+    assert_eq!(said.len(), 3, "{shown}");
+    assert!(said.iter().all(|said| said["shadow"] == false), "{shown}");
+}
+
+#[test]
 fn figures_are_those_of_the_predictions() {
     let workshop = clinic();
     let folder = films(&workshop, 30);

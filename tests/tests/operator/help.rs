@@ -5,7 +5,7 @@ use foretell_tests::Workshop;
 use super::{DONE, WRONG_COMMAND_LINE, foretell};
 
 /// Every command, with the words that lead to it.
-const COMMANDS: [&str; 41] = [
+const COMMANDS: [&str; 42] = [
     "",
     "plugin",
     "plugin list",
@@ -39,6 +39,7 @@ const COMMANDS: [&str; 41] = [
     "model show",
     "model withdraw",
     "model log",
+    "model fetch",
     "verify",
     "db",
     "db backup",

@@ -5,6 +5,7 @@ mod media;
 mod retail;
 mod rounds;
 mod runtime;
+mod vehicle;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub(crate) async fn run(
         None => None,
     };
     let media = public(data, name, Benchmark::Media, "media")?.map(media::measure).transpose()?;
+    let vehicle = public(data, name, Benchmark::Vehicle, "vehicle")?.map(vehicle::measure).transpose()?;
 
     let mut figures = Figures::default();
     if let Some(runtime) = &runtime {
@@ -51,6 +53,9 @@ pub(crate) async fn run(
     if let Some(media) = &media {
         media.note(&mut figures);
     }
+    if let Some(vehicle) = &vehicle {
+        vehicle.note(&mut figures);
+    }
     output.show(&figures, |output| {
         output.line(&machine);
         if let Some(runtime) = &runtime {
@@ -64,6 +69,9 @@ pub(crate) async fn run(
         }
         if let Some(media) = &media {
             media.draw(output);
+        }
+        if let Some(vehicle) = &vehicle {
+            vehicle.draw(output);
         }
     });
     Ok(())

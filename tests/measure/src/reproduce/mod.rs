@@ -4,10 +4,12 @@ mod check;
 mod fraud;
 mod medical;
 mod retail;
+mod vehicle;
 
 pub(crate) use fraud::fraud;
 pub(crate) use medical::medical;
 pub(crate) use retail::retail;
+pub(crate) use vehicle::vehicle;
 
 use foretell_terminal::{Output, exit};
 
