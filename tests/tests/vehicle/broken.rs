@@ -112,11 +112,13 @@ fn a_network_that_does_not_fit_its_layout_is_told_apart() {
     std::fs::write(folder.join("plugin.toml"), renamed).unwrap();
     workshop.registry().install(&folder, Existing::Keep).unwrap();
     let path = clip(&workshop, "road.avi", frame);
-    refused(
-        &workshop,
-        &["detect", text(&path), "--model", "another-detector"],
-        &["another-detector", "layout", "expected"],
-    );
+    let finished = vehicle(&workshop, &["detect", text(&path), "--model", "another-detector"]);
+    assert_eq!(finished.code, SOME_REJECTED, "{finished:?}");
+    for words in ["layout", "expected f32[n, 1917, 4]", "and 10 more"] {
+        assert!(finished.stdout.contains(words), "{words}: {finished:?}");
+    }
+    // The frames are stored, for when the settings are right.
+    assert_eq!(records(&workshop), FRAMES);
 }
 
 #[test]

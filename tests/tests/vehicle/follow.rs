@@ -7,13 +7,14 @@ use super::*;
 /// How many frames the walk below has.
 const WALK_FRAMES: u64 = 50;
 
-/// Two people who walk past each other, one above the other, as MOTChallenge text with this number in the place of the track.
-fn walk(track: impl Fn(u64) -> i64) -> String {
+/// Two people who walk past each other, one above the other, as MOTChallenge text with this number in the place of the track, and
+/// this confidence.
+fn walk(track: impl Fn(u64) -> i64, confidence: f64) -> String {
     let mut text = String::new();
     for frame in 1..=WALK_FRAMES {
         let step = 4 * frame;
         for (person, x, y) in [(1, 20 + step, 40), (2, 260 - step, 150)] {
-            writeln!(text, "{frame},{},{x},{y},30,80,0.9", track(person)).unwrap();
+            writeln!(text, "{frame},{},{x},{y},30,80,{confidence}", track(person)).unwrap();
         }
     }
     text
@@ -22,8 +23,8 @@ fn walk(track: impl Fn(u64) -> i64) -> String {
 #[test]
 fn detections_of_a_file_are_followed_counted_and_evaluated() {
     let workshop = garage();
-    let detections = workshop.write("det.txt", walk(|_| -1));
-    let truth = workshop.write("gt.txt", walk(|person| person as i64));
+    let detections = workshop.write("det.txt", walk(|_| -1, 0.9));
+    let truth = workshop.write("gt.txt", walk(|person| person as i64, 1.0));
     let tracks = workshop.path("tracks.txt");
     let words = [
         "track",
@@ -74,7 +75,7 @@ fn find(value: &Value, name: &str) -> Option<f64> {
 #[test]
 fn bad_lines_are_set_aside_with_their_reasons() {
     let workshop = garage();
-    let mut rows = walk(|_| -1);
+    let mut rows = walk(|_| -1, 0.9);
     rows.push_str("51,-1,10,10,wide,80,0.9\n0,-1,10,10,30,80,0.9\n51,-1,10,10\n");
     let detections = workshop.write("det.txt", rows);
     let tracks = workshop.path("tracks.txt");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use foretell_terminal::{Bar, Failure, check_absent, exit, format_count};
 use serde::Serialize;
 
-use super::{DETECTOR, Session};
+use super::{DETECTOR, Session, show_refused};
 use crate::arguments;
 use crate::canvas::Canvas;
 use crate::coco;
@@ -108,9 +108,7 @@ pub(super) async fn run(session: &Session<'_>, command: &arguments::Detect) -> R
                 document.seconds,
                 document.frames_per_second
             ));
-            for Refused { file, reason } in document.refused {
-                output.line(&format!("  set aside `{file}`: {reason}"));
-            }
+            show_refused(output, document.refused);
         }
     });
     let is_whole = documents.iter().all(|document| document.refused.is_empty());

@@ -11,7 +11,7 @@ use foretell_video::FrameRate;
 use serde::Serialize;
 
 use super::lanes::{GUESSED, medians};
-use super::{DECISION, DETECTOR, LANES, SIGNS, Session, TRACKER, check_one_drawn};
+use super::{DECISION, DETECTOR, LANES, SIGNS, Session, TRACKER, check_one_drawn, show_refused};
 use crate::canvas::{Canvas, redraw};
 use crate::drive::{Seen, Speed, Warning, decide};
 use crate::follow::{Followed, follow};
@@ -374,9 +374,7 @@ fn show(output: Output, document: &ClipDocument<'_>, frame_rate: FrameRate) {
             document.parts
         ));
     }
-    for Refused { file, reason } in document.refused {
-        output.line(&format!("  set aside `{file}`: {reason}"));
-    }
+    show_refused(output, document.refused);
     if document.warnings.is_empty() {
         output.line("  nothing to warn of");
         return;

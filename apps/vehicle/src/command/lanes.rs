@@ -7,7 +7,7 @@ use foretell_terminal::job::Models;
 use foretell_terminal::{Bar, Failure, Output, check_absent, exit, format_count, format_percent};
 use serde::Serialize;
 
-use super::{LANES, Session, check_one_drawn};
+use super::{LANES, Session, check_one_drawn, show_refused};
 use crate::arguments;
 use crate::canvas::Canvas;
 use crate::footage::{Footage, Payload, Refused};
@@ -249,9 +249,7 @@ fn draw(output: Output, documents: &[Document<'_>]) {
                 output.line(&format!("  {words}"));
             }
         }
-        for Refused { file, reason } in document.refused {
-            output.line(&format!("  set aside `{file}`: {reason}"));
-        }
+        show_refused(output, document.refused);
     }
     if documents.iter().any(|document| document.camera_guessed && document.lanes.with_lane > 0) {
         output.line(GUESSED);

@@ -18,7 +18,7 @@ use foretell_terminal::{Failure, Output, Place, exit};
 use foretell_video::Ffmpeg;
 
 use crate::arguments::{Arguments, Command, Saved, Source};
-use crate::footage::{Footage, Options};
+use crate::footage::{Footage, Options, Refused};
 use crate::lane::{CameraFile, CameraFileError};
 use crate::watch::score_failure;
 use crate::{DOMAIN, adapt};
@@ -74,6 +74,19 @@ fn check_one_drawn(saved: &Saved, clips: &[Footage]) -> Result<(), Failure> {
                 .hint(Some("put the pictures into a folder, or draw each in a command of its own")))
         }
         _ => Ok(()),
+    }
+}
+
+/// What was set aside is listed up to so many lines; `--json` has all of it.
+const REFUSED_SHOWN_MAX: usize = 10;
+
+/// Tells what was set aside, and why.
+fn show_refused(output: Output, refused: &[Refused]) {
+    for Refused { file, reason } in refused.iter().take(REFUSED_SHOWN_MAX) {
+        output.line(&format!("  set aside `{file}`: {reason}"));
+    }
+    if let Some(more @ 1..) = refused.len().checked_sub(REFUSED_SHOWN_MAX) {
+        output.line(&format!("  and {more} more; `--json` lists all"));
     }
 }
 

@@ -7,7 +7,7 @@ use foretell_terminal::job::Models;
 use foretell_terminal::{Bar, Failure, Output, check_absent, exit, format_count};
 use serde::Serialize;
 
-use super::{DETECTOR, SIGNS, Session, check_one_drawn};
+use super::{DETECTOR, SIGNS, Session, check_one_drawn, show_refused};
 use crate::arguments;
 use crate::canvas::{Canvas, redraw};
 use crate::draw;
@@ -308,8 +308,6 @@ fn show(output: Output, documents: &[Document<'_>]) {
             document.seconds,
             format_count(document.signs.len() as u64)
         ));
-        for Refused { file, reason } in document.refused {
-            output.line(&format!("  set aside `{file}`: {reason}"));
-        }
+        show_refused(output, document.refused);
     }
 }

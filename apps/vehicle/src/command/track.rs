@@ -8,7 +8,7 @@ use foretell_terminal::job::Models;
 use foretell_terminal::{Bar, Failure, Output, check_absent, exit, format_count};
 use serde::Serialize;
 
-use super::{DETECTOR, Session, TRACKER};
+use super::{DETECTOR, Session, TRACKER, show_refused};
 use crate::arguments;
 use crate::canvas::{Canvas, redraw};
 use crate::counting::{Counter, Counts, Directions, LineCounts, ZoneCounts};
@@ -145,9 +145,7 @@ pub(super) async fn run(session: &Session<'_>, command: &arguments::Track) -> Re
             if let Some(counts) = document.counts {
                 draw_counts(output, counts);
             }
-            for Refused { file, reason } in document.refused {
-                output.line(&format!("  set aside `{file}`: {reason}"));
-            }
+            show_refused(output, document.refused);
             for bad in document.bad_lines {
                 output.line(&format!("  set aside {bad}"));
             }
