@@ -3,6 +3,8 @@
 //! Resizing is the antialiased convolution of Pillow (`Image.resize` with `reducing_gap=None`), which training recipes use:
 //! the kernel is stretched by the factor of reduction, horizontally first, and 8-bit samples are rounded in between.
 
+use std::borrow::Cow;
+
 use crate::error::{MediaError, MediaErrorKind};
 use crate::picture::{Picture, SampleType, Samples};
 use fast_image_resize as fir;
@@ -158,41 +160,12 @@ impl Picture {
     /// The size is empty or beyond [`VIEW_PIXELS_MAX`]; values are asked for as grey levels; the samples are not as many as
     /// width, height and channels say.
     pub fn view(&self, view: &View) -> Result<Picture, MediaError> {
-        self.clone().into_view(view)
+        viewed(Cow::Borrowed(self), view)
     }
 
     /// [`Picture::view`] of a picture that is not needed any more: nothing is copied when it is as wanted already.
     pub fn into_view(self, view: &View) -> Result<Picture, MediaError> {
-        const ACTION: &str = "bring a picture into the form that the model wants";
-        let pixels = u64::from(self.width) * u64::from(self.height);
-        if pixels == 0
-            || !matches!(self.channels, 1 | 3)
-            || self.samples.len() as u64 != pixels * u64::from(self.channels)
-        {
-            let reason = format!(
-                "{} samples are no picture of {} x {} pixels with {} channels; expected 1 or 3 channels and a sample for each",
-                self.samples.len(),
-                self.width,
-                self.height,
-                self.channels
-            );
-            return Err(MediaErrorKind::View(reason).of(ACTION));
-        }
-        if let Some((width, height)) = view.size {
-            let pixels = u64::from(width) * u64::from(height);
-            if pixels == 0 {
-                let reason =
-                    format!("a size of {width} x {height} was asked for; expected at least 1 x 1 pixels");
-                return Err(MediaErrorKind::View(reason).of(ACTION));
-            }
-            MediaErrorKind::limit("a view of pixels:", pixels, VIEW_PIXELS_MAX)
-                .map_err(|kind| kind.of(ACTION))?;
-        }
-        // Grey is made before resizing, which then has a third of the work; colour is repeated after it.
-        let picture = if view.channels == Channels::Grey { self.into_grey() } else { self };
-        let picture = picture.resized(view).map_err(|kind| kind.of(ACTION))?;
-        let picture = if view.channels == Channels::Rgb { picture.into_rgb() } else { picture };
-        picture.into_type(view.sample)
+        viewed(Cow::Owned(self), view)
     }
 
     fn into_grey(self) -> Picture {
@@ -239,25 +212,65 @@ impl Picture {
         };
         Picture { channels: 3, samples, ..self }
     }
+}
 
-    fn resized(self, view: &View) -> Result<Picture, MediaErrorKind> {
-        let Some(size) = view.size.filter(|&size| size != (self.width, self.height)) else { return Ok(self) };
-        let place = view.placement(self.width, self.height);
-        let whole = Part { left: 0.0, top: 0.0, width: self.width.into(), height: self.height.into() };
-        match view.fit {
-            Fit::Stretch => scaled(&self, size, whole, view.filter),
-            Fit::Letterbox { pad } | Fit::Corner { pad } => {
-                let inner = scaled(&self, (place.width as u32, place.height as u32), whole, view.filter)?;
-                Ok(framed(inner, size, (place.left as u32, place.top as u32), pad))
-            }
-            Fit::Crop => {
-                let scale = place.width / f64::from(self.width);
-                let (width, height) = (f64::from(size.0) / scale, f64::from(size.1) / scale);
-                let (width, height) = (width.min(self.width.into()), height.min(self.height.into()));
-                let left = (f64::from(self.width) - width) / 2.0;
-                let top = (f64::from(self.height) - height) / 2.0;
-                scaled(&self, size, Part { left, top, width, height }, view.filter)
-            }
+/// A picture as a model wants to see it. One that is borrowed is copied only where nothing else is made of it.
+fn viewed(picture: Cow<'_, Picture>, view: &View) -> Result<Picture, MediaError> {
+    const ACTION: &str = "bring a picture into the form that the model wants";
+    let pixels = u64::from(picture.width) * u64::from(picture.height);
+    if pixels == 0
+        || !matches!(picture.channels, 1 | 3)
+        || picture.samples.len() as u64 != pixels * u64::from(picture.channels)
+    {
+        let reason = format!(
+            "{} samples are no picture of {} x {} pixels with {} channels; expected 1 or 3 channels and a sample for each",
+            picture.samples.len(),
+            picture.width,
+            picture.height,
+            picture.channels
+        );
+        return Err(MediaErrorKind::View(reason).of(ACTION));
+    }
+    if let Some((width, height)) = view.size {
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels == 0 {
+            let reason =
+                format!("a size of {width} x {height} was asked for; expected at least 1 x 1 pixels");
+            return Err(MediaErrorKind::View(reason).of(ACTION));
+        }
+        MediaErrorKind::limit("a view of pixels:", pixels, VIEW_PIXELS_MAX)
+            .map_err(|kind| kind.of(ACTION))?;
+    }
+    // Grey is made before resizing, which then has a third of the work; colour is repeated after it.
+    let picture = match view.channels {
+        Channels::Grey => Cow::Owned(picture.into_owned().into_grey()),
+        Channels::Rgb => picture,
+    };
+    let picture = resized(picture, view).map_err(|kind| kind.of(ACTION))?;
+    let picture = if view.channels == Channels::Rgb { picture.into_rgb() } else { picture };
+    picture.into_type(view.sample)
+}
+
+/// In the size of a view. Nothing is copied but what becomes of the picture.
+fn resized(picture: Cow<'_, Picture>, view: &View) -> Result<Picture, MediaErrorKind> {
+    let Some(size) = view.size.filter(|&size| size != (picture.width, picture.height)) else {
+        return Ok(picture.into_owned());
+    };
+    let place = view.placement(picture.width, picture.height);
+    let whole = Part { left: 0.0, top: 0.0, width: picture.width.into(), height: picture.height.into() };
+    match view.fit {
+        Fit::Stretch => scaled(&picture, size, whole, view.filter),
+        Fit::Letterbox { pad } | Fit::Corner { pad } => {
+            let inner = scaled(&picture, (place.width as u32, place.height as u32), whole, view.filter)?;
+            Ok(framed(inner, size, (place.left as u32, place.top as u32), pad))
+        }
+        Fit::Crop => {
+            let scale = place.width / f64::from(picture.width);
+            let (width, height) = (f64::from(size.0) / scale, f64::from(size.1) / scale);
+            let (width, height) = (width.min(picture.width.into()), height.min(picture.height.into()));
+            let left = (f64::from(picture.width) - width) / 2.0;
+            let top = (f64::from(picture.height) - height) / 2.0;
+            scaled(&picture, size, Part { left, top, width, height }, view.filter)
         }
     }
 }
