@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use foretell_terminal::{Failure, check_absent};
 use serde::Serialize;
 
+use crate::arguments::Saved;
+
 /// A file of lines that grows.
 pub struct Lines {
     path: PathBuf,
@@ -14,6 +16,14 @@ pub struct Lines {
 }
 
 impl Lines {
+    /// Begins the file that the user asked for, if any.
+    ///
+    /// # Errors
+    /// As [`Lines::create`].
+    pub fn of(saved: &Saved) -> Result<Option<Lines>, Failure> {
+        saved.lines.as_deref().map(|path| Lines::create(path, saved.force)).transpose()
+    }
+
     /// Begins a file.
     ///
     /// # Errors

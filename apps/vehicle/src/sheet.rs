@@ -1,7 +1,10 @@
 //! Contact sheets: many drawn frames, small, on one picture.
 
-use foretell_media::draw::{DrawError, Panel, panels};
+use std::path::Path;
+
+use foretell_media::draw::{DrawError, Panel, panels, to_png};
 use foretell_media::{Channels, Fit, MediaError, Picture, SampleType, Samples, View};
+use foretell_terminal::{Failure, Output, save};
 
 /// The most pictures of a sheet.
 pub const SHEET_PICTURES_MAX: usize = 64;
@@ -38,9 +41,21 @@ impl Sheet {
         Ok(())
     }
 
-    /// How many pictures found no room.
-    pub fn left_out(&self) -> usize {
-        self.left_out
+    /// Writes the sheet, if there is a picture on it, as PNG.
+    ///
+    /// # Errors
+    /// There is a file that may not be replaced, or it can't be drawn or written.
+    pub fn save(&self, path: &Path, force: bool) -> Result<(), Failure> {
+        let Some(drawn) = self.draw().map_err(|error| Failure::new(&error))? else { return Ok(()) };
+        save(path, &to_png(&drawn).map_err(|error| Failure::new(&error))?, force)
+    }
+
+    /// Says how many pictures found no room, if any.
+    pub fn tell(&self, output: Output) {
+        if self.left_out > 0 {
+            let left_out = self.left_out;
+            output.line(&format!("the sheet shows {SHEET_PICTURES_MAX} pictures; {left_out} found no room"));
+        }
     }
 
     /// The sheet: rows of four. `None` without a picture.
@@ -105,7 +120,7 @@ mod tests {
         for _ in 0..SHEET_PICTURES_MAX + 2 {
             sheet.add(&picture(96, 1), String::new()).unwrap();
         }
-        assert_eq!((sheet.pictures.len(), sheet.left_out()), (SHEET_PICTURES_MAX, 2));
+        assert_eq!((sheet.pictures.len(), sheet.left_out), (SHEET_PICTURES_MAX, 2));
     }
 
     #[test]

@@ -56,8 +56,7 @@ struct Written<'a> {
 
 pub(super) async fn run(session: &Session<'_>, command: &arguments::Detect) -> Result<u8, Failure> {
     let models = session.models(command.model.as_deref(), DETECTOR).await?;
-    let mut lines =
-        command.saved.lines.as_deref().map(|path| Lines::create(path, command.saved.force)).transpose()?;
+    let mut lines = Lines::of(&command.saved)?;
     if let Some(file) = &command.coco {
         check_absent(file, command.saved.force)?;
     }
@@ -126,9 +125,7 @@ async fn one(
     let labels = &models.plugin.manifest().output.labels;
     let live = session.live(models, footage).await?;
     let saved = &command.saved;
-    let canvas =
-        |path: &std::path::PathBuf| Canvas::new(path, footage.frame_rate, &session.ffmpeg, saved.force);
-    let mut canvas = saved.save.as_ref().map(canvas).transpose()?;
+    let mut canvas = session.canvas(saved, footage)?;
     let bar = Bar::new("detecting", "frames", footage.count, session.output.is_json());
     let begun = Instant::now();
     let (mut found, mut refused, mut done) = (BTreeMap::new(), Vec::new(), 0);

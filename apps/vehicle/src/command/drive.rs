@@ -1,7 +1,6 @@
 //! `foretell-vehicle drive`
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use foretell_media::Picture;
@@ -136,7 +135,7 @@ pub(super) async fn run(session: &Session<'_>, command: &arguments::Drive) -> Re
         .hint(Some("look at each in a command of its own")));
     }
     let crew = Crew::of(session, command).await?;
-    let mut lines = saved.lines.as_deref().map(|path| Lines::create(path, saved.force)).transpose()?;
+    let mut lines = Lines::of(saved)?;
     let mut drives = Vec::with_capacity(clips.len());
     for footage in &clips {
         let driven = one(session, command, &crew, footage, speed.as_ref()).await?;
@@ -146,8 +145,8 @@ pub(super) async fn run(session: &Session<'_>, command: &arguments::Drive) -> Re
         if let Some(file) = &command.mot {
             foretell_terminal::save(file, mot::text(&driven.followed.frames).as_bytes(), saved.force)?;
         }
-        if let Some(path) = &saved.save {
-            save(session, footage, &driven, path, saved.force)?;
+        if let Some(canvas) = session.canvas(saved, footage)? {
+            draw(session, footage, &driven, canvas)?;
         }
         drives.push(driven);
     }
@@ -278,14 +277,7 @@ fn write(lines: &mut Lines, footage: &Footage, driven: &Driven) -> Result<(), Fa
 }
 
 /// Draws everything on the frames, which are read a second time.
-fn save(
-    session: &Session<'_>,
-    footage: &Footage,
-    driven: &Driven,
-    path: &Path,
-    force: bool,
-) -> Result<(), Failure> {
-    let canvas = Canvas::new(path, footage.frame_rate, &session.ffmpeg, force)?;
+fn draw(session: &Session<'_>, footage: &Footage, driven: &Driven, canvas: Canvas) -> Result<(), Failure> {
     let bar = Bar::new("drawing", "frames", footage.count, session.output.is_json());
     redraw(footage, &session.ffmpeg, canvas, |frame, picture| {
         bar.set(frame + 1);

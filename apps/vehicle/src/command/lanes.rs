@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use foretell_media::draw::to_png;
 use foretell_terminal::job::Models;
 use foretell_terminal::{Bar, Failure, Output, check_absent, exit, format_count, format_percent};
 use serde::Serialize;
@@ -14,7 +13,7 @@ use crate::footage::{Footage, Payload, Refused};
 use crate::lane::Lane;
 use crate::lines::Lines;
 use crate::lookout::{Lookout, Summary, bend, side};
-use crate::sheet::{SHEET_PICTURES_MAX, Sheet};
+use crate::sheet::Sheet;
 use crate::watch::{Gone, watch};
 
 /// The most pictures that are listed for people.
@@ -83,7 +82,7 @@ pub(super) async fn run(session: &Session<'_>, command: &arguments::Lanes) -> Re
     let models = session.models(command.model.as_deref(), LANES).await?;
     let clips = session.footage(&command.source).await?;
     check_one_drawn(saved, &clips)?;
-    let mut lines = saved.lines.as_deref().map(|path| Lines::create(path, saved.force)).transpose()?;
+    let mut lines = Lines::of(saved)?;
     let mut sheet = command.sheet.as_ref().map(|_| Sheet::default());
     let mut looked = Vec::with_capacity(clips.len());
     for footage in &clips {
@@ -93,13 +92,8 @@ pub(super) async fn run(session: &Session<'_>, command: &arguments::Lanes) -> Re
     if let Some(lines) = lines {
         lines.finish()?;
     }
-    let mut left_out = 0;
     if let (Some(file), Some(sheet)) = (&command.sheet, &sheet) {
-        left_out = sheet.left_out();
-        if let Some(drawn) = sheet.draw().map_err(|error| Failure::new(&error))? {
-            let png = to_png(&drawn).map_err(|error| Failure::new(&error))?;
-            foretell_terminal::save(file, &png, saved.force)?;
-        }
+        sheet.save(file, saved.force)?;
     }
     let documents: Vec<Document<'_>> = clips
         .iter()
@@ -123,8 +117,8 @@ pub(super) async fn run(session: &Session<'_>, command: &arguments::Lanes) -> Re
         .collect();
     session.output.show(&documents, |output| {
         draw(output, &documents);
-        if left_out > 0 {
-            output.line(&format!("the sheet shows {SHEET_PICTURES_MAX} pictures; {left_out} found no room"));
+        if let Some(sheet) = &sheet {
+            sheet.tell(output);
         }
     });
     let is_whole = documents.iter().all(|document| document.refused.is_empty());
@@ -142,9 +136,7 @@ async fn one(
     let Written { lines, sheet } = written;
     let saved = &command.saved;
     let lookout = Lookout::new(&models.plugin, footage)?;
-    let canvas =
-        saved.save.as_ref().map(|path| Canvas::new(path, footage.frame_rate, &session.ffmpeg, saved.force));
-    let mut canvas = canvas.transpose()?;
+    let mut canvas = session.canvas(saved, footage)?;
     let live = session.live(models, footage).await?;
     let bar = Bar::new("lanes", "frames", footage.count, session.output.is_json());
     let begun = Instant::now();

@@ -8,7 +8,7 @@ mod lanes;
 mod signs;
 mod track;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 use foretell_jobs::Live;
@@ -18,6 +18,7 @@ use foretell_terminal::{Failure, Output, Place, exit};
 use foretell_video::Ffmpeg;
 
 use crate::arguments::{Arguments, Command, Saved, Source};
+use crate::canvas::Canvas;
 use crate::footage::{Footage, Options, Refused};
 use crate::lane::{CameraFile, CameraFileError};
 use crate::watch::score_failure;
@@ -144,6 +145,12 @@ impl<'a> Session<'a> {
             footage.push(Footage::open(&self.store, path, &self.ffmpeg, &options).await?);
         }
         Ok(footage)
+    }
+
+    /// Where the drawn frames of a clip go, if the user wants them.
+    fn canvas(&self, saved: &Saved, footage: &Footage) -> Result<Option<Canvas>, Failure> {
+        let canvas = |path: &PathBuf| Canvas::new(path, footage.frame_rate, &self.ffmpeg, saved.force);
+        saved.save.as_ref().map(canvas).transpose()
     }
 
     /// Begins a run of a plugin over a clip.

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use foretell_media::draw::to_png;
 use foretell_terminal::job::Models;
 use foretell_terminal::{Bar, Failure, Output, check_absent, exit, format_count};
 use serde::Serialize;
@@ -14,7 +13,7 @@ use crate::draw;
 use crate::footage::{Footage, Payload, Refused};
 use crate::found::{Found, list};
 use crate::lines::Lines;
-use crate::sheet::{SHEET_PICTURES_MAX, Sheet};
+use crate::sheet::Sheet;
 use crate::sign::{Sign, TRAFFIC_SIGN, read};
 use crate::watch::{Gone, watch};
 
@@ -90,7 +89,7 @@ pub(super) async fn run(session: &Session<'_>, command: &arguments::Signs) -> Re
     let asked = Asked { signs, detector };
     let clips = session.footage(&command.source).await?;
     check_one_drawn(saved, &clips)?;
-    let mut lines = saved.lines.as_deref().map(|path| Lines::create(path, saved.force)).transpose()?;
+    let mut lines = Lines::of(saved)?;
     let mut sheet = command.sheet.as_ref().map(|_| Sheet::default());
     let mut looked = Vec::with_capacity(clips.len());
     for footage in &clips {
@@ -103,20 +102,15 @@ pub(super) async fn run(session: &Session<'_>, command: &arguments::Signs) -> Re
     if let Some(lines) = lines {
         lines.finish()?;
     }
-    let mut left_out = 0;
     if let (Some(file), Some(sheet)) = (&command.sheet, &sheet) {
-        left_out = sheet.left_out();
-        if let Some(drawn) = sheet.draw().map_err(|error| Failure::new(&error))? {
-            let png = to_png(&drawn).map_err(|error| Failure::new(&error))?;
-            foretell_terminal::save(file, &png, saved.force)?;
-        }
+        sheet.save(file, saved.force)?;
     }
     let documents: Vec<Document<'_>> =
         clips.iter().zip(&looked).map(|(footage, looked)| document(footage, looked, &asked)).collect();
     session.output.show(&documents, |output| {
         show(output, &documents);
-        if left_out > 0 {
-            output.line(&format!("the sheet shows {SHEET_PICTURES_MAX} pictures; {left_out} found no room"));
+        if let Some(sheet) = &sheet {
+            sheet.tell(output);
         }
     });
     let is_whole = documents.iter().all(|document| document.refused.is_empty());
@@ -145,9 +139,7 @@ async fn crops(
 ) -> Result<Looked, Failure> {
     let Written { lines, sheet } = written;
     let saved = &command.saved;
-    let canvas =
-        saved.save.as_ref().map(|path| Canvas::new(path, footage.frame_rate, &session.ffmpeg, saved.force));
-    let mut canvas = canvas.transpose()?;
+    let mut canvas = session.canvas(saved, footage)?;
     let bar = Bar::new("reading", "crops", footage.count, session.output.is_json());
     let begun = Instant::now();
     let lives = [session.live(models, footage).await?];
@@ -252,8 +244,7 @@ async fn frames(
     }
     gone.refused.append(&mut refused);
     let time = begun.elapsed();
-    if let Some(path) = &command.saved.save {
-        let canvas = Canvas::new(path, footage.frame_rate, &session.ffmpeg, command.saved.force)?;
+    if let Some(canvas) = session.canvas(&command.saved, footage)? {
         let bar = Bar::new("drawing", "frames", footage.count, session.output.is_json());
         redraw(footage, &session.ffmpeg, canvas, |frame, picture| {
             bar.set(frame + 1);

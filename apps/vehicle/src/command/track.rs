@@ -81,7 +81,7 @@ pub(super) async fn run(session: &Session<'_>, command: &arguments::Track) -> Re
             .hint(Some("track each in a command of its own")));
     }
     let tracker = session.models(command.tracker.as_deref(), TRACKER).await?;
-    let mut lines = saved.lines.as_deref().map(|path| Lines::create(path, saved.force)).transpose()?;
+    let mut lines = Lines::of(saved)?;
     let mut given = given;
     let mut tracked = Vec::with_capacity(clips.len());
     for footage in &clips {
@@ -98,8 +98,8 @@ pub(super) async fn run(session: &Session<'_>, command: &arguments::Track) -> Re
         if let Some(file) = &command.mot {
             foretell_terminal::save(file, mot::text(&tracking.followed.frames).as_bytes(), saved.force)?;
         }
-        if let Some(path) = &saved.save {
-            save(session, command, footage, &tracking.followed, path)?;
+        if let Some(canvas) = session.canvas(saved, footage)? {
+            draw_tracks(session, command, footage, &tracking.followed, canvas)?;
         }
         tracked.push(tracking);
     }
@@ -280,14 +280,13 @@ fn words(each: impl Iterator<Item = String>) -> String {
 }
 
 /// Draws the tracks on the frames, which are read a second time, and what was counted up to each.
-fn save(
+fn draw_tracks(
     session: &Session<'_>,
     command: &arguments::Track,
     footage: &Footage,
     followed: &Followed,
-    path: &Path,
+    canvas: Canvas,
 ) -> Result<(), Failure> {
-    let canvas = Canvas::new(path, footage.frame_rate, &session.ffmpeg, command.saved.force)?;
     let bar = Bar::new("drawing", "frames", footage.count, session.output.is_json());
     let mut counter = counter(command, footage);
     let mut counted = 0;
