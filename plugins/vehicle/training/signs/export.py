@@ -1,45 +1,16 @@
 """The ONNX graph that the plugin runs: from 8 bit crops to calibrated answers."""
 
-import numpy as np
-import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
 import novelty
 from data import CLASSES, SIDE
 from network import DARK, DEVIATION_FLOOR, LOCAL, LOCAL_FLOOR
-
-OPSET, IR_VERSION = 17, 8
-# Weights with at least this many numbers are stored as 16 bit floats; biases stay 32 bit.
-HALF_COUNT_MIN = 256
+from shared import graph
 
 
-class Graph:
-    """Nodes and constants in the order in which they are added; every node is named after its result."""
-
-    def __init__(self):
-        self.nodes, self.constants = [], []
-
-    def constant(self, value, kind=np.float32):
-        if isinstance(value, torch.Tensor):
-            value = value.detach().numpy()
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value, dtype=kind), name))
-        return name
-
-    def weight(self, value):
-        """A constant that takes half the room; the runtime widens it once, when it loads the graph."""
-        if value.numel() < HALF_COUNT_MIN:
-            return self.constant(value)
-        return self.add("Cast", self.constant(value, np.float16), to=TensorProto.FLOAT)
-
-    def add(self, kind, *inputs, result=None, **attributes):
-        result = result or f"{kind.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [result], name=result, **attributes))
-        return result
-
-    def mean(self, value, *axes, keep=False):
-        return self.add("ReduceMean", value, axes=list(axes), keepdims=int(keep))
+class Graph(graph.Graph):
+    """A graph with the layers of this recipe's network."""
 
     def scaled(self, centred, mean_square, floor):
         """`centred` over its standard deviation and the floor."""
@@ -65,15 +36,7 @@ class Graph:
     def convolution(self, image, part):
         weight, bias = part.folded()
         layer = part.layer
-        return self.add(
-            "Conv",
-            image,
-            self.weight(weight),
-            self.constant(bias),
-            kernel_shape=list(layer.kernel_size),
-            strides=list(layer.stride),
-            pads=[layer.padding[0]] * 4,
-        )
+        return self.convolved(image, weight, bias, layer.stride[0], (layer.padding[0],) * 2, layer.groups)
 
     def block(self, image, block):
         beside = image if block.shortcut is None else self.convolution(image, block.shortcut)
@@ -105,27 +68,6 @@ class Graph:
         square = self.add("Add", self.add("ReduceSumSquare", white, axes=[1], keepdims=1), nearest)
         self.add("Sqrt", self.add("Relu", square), result="distance")
 
-    def model(self, name, outputs, description):
-        """The finished model; `outputs`: name to shape after the first dimension."""
-        model = helper.make_model(
-            helper.make_graph(
-                self.nodes,
-                name,
-                [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", SIDE, SIDE, 3])],
-                [
-                    helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", *shape])
-                    for output, shape in outputs.items()
-                ],
-                self.constants,
-            ),
-            opset_imports=[helper.make_opsetid("", OPSET)],
-            ir_version=IR_VERSION,
-            producer_name="foretell",
-            doc_string=description,
-        )
-        onnx.checker.check_model(model, full_check=True)
-        return model
-
 
 @torch.no_grad()
 def signs_model(members, temperature, distance, description):
@@ -133,18 +75,18 @@ def signs_model(members, temperature, distance, description):
 
     The members' logits are averaged and divided by the temperature. The distance is that of the first member.
     """
-    graph = Graph()
-    image = graph.standardised()
+    written = Graph()
+    image = written.standardised()
     logits = []
     for number, member in enumerate(members):
-        maps = graph.maps(image, member)
+        maps = written.maps(image, member)
         if number == 0:
-            graph.distance(maps, distance)
+            written.distance(maps, distance)
         # The mean over the members and the temperature are part of the layer.
         share = 1 / (len(members) * temperature)
-        weight, bias = graph.weight(member.head.weight.T * share), graph.constant(member.head.bias * share)
-        flat = graph.add("Flatten", maps[-1], axis=1)
-        logits.append(graph.add("Add", graph.add("MatMul", flat, weight), bias))
-    total = graph.add("Sum", *logits)
-    graph.add("Softmax", total, axis=1, result="probability")
-    return graph.model("traffic_signs", {"probability": [len(CLASSES)], "distance": [1]}, description)
+        weight, bias = written.weight(member.head.weight.T * share), written.constant(member.head.bias * share)
+        flat = written.add("Flatten", maps[-1], axis=1)
+        logits.append(written.add("Add", written.add("MatMul", flat, weight), bias))
+    total = written.add("Sum", *logits)
+    written.add("Softmax", total, axis=1, result="probability")
+    return written.model("traffic_signs", [SIDE, SIDE, 3], {"probability": [len(CLASSES)], "distance": [1]}, description)
