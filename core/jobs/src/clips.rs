@@ -13,13 +13,13 @@ use tokio::task::spawn_blocking;
 use crate::picture::{Viewed, parts, seen};
 use crate::score::ScoreError;
 
-/// Files whose content was checked, by hash; none where the blob is in the database.
-type Files = HashMap<String, Option<PathBuf>>;
+/// Videos whose content was checked, by hash.
+type Videos = HashMap<String, PathBuf>;
 
 /// A video that stands at a frame, so that the records of a job, which follow each other, need not begin anew for each.
 #[derive(Clone, Default)]
 pub(crate) struct Clips {
-    files: Arc<Mutex<Files>>,
+    videos: Arc<Mutex<Videos>>,
     playing: Arc<Mutex<Option<Playing>>>,
 }
 
@@ -53,7 +53,7 @@ impl Clips {
         for (row, name) in names.iter().enumerate() {
             // What is wrong with a name is told with those of images.
             let Some(Ok((hash, frame))) = name.as_deref().map(parts) else { continue };
-            match self.file(store, hash).await {
+            match self.video(store, hash).await {
                 Ok(Some(path)) => asked.push(Asked { row, path, frame: u64::from(frame).saturating_sub(1) }),
                 Ok(None) => (),
                 Err(error @ BlobError { kind: BlobErrorKind::Store(_), .. }) => return Err(error.into()),
@@ -68,15 +68,16 @@ impl Clips {
         Ok(frames)
     }
 
-    /// The file of a linked video; it is checked once.
-    async fn file(&self, store: &Store, hash: &str) -> Result<Option<PathBuf>, BlobError> {
-        let known = self.files.lock().unwrap_or_else(PoisonError::into_inner).get(hash).cloned();
-        if let Some(file) = known {
-            return Ok(file);
+    /// The file of a linked video, whose content is checked once. Other blobs are not remembered: there may be millions.
+    async fn video(&self, store: &Store, hash: &str) -> Result<Option<PathBuf>, BlobError> {
+        let known = self.videos.lock().unwrap_or_else(PoisonError::into_inner).get(hash).cloned();
+        if known.is_some() {
+            return Ok(known);
         }
-        let file = store.linked_file(hash).await?.filter(|path| is_video(path));
-        self.files.lock().unwrap_or_else(PoisonError::into_inner).insert(hash.to_owned(), file.clone());
-        Ok(file)
+        let Some(path) = store.link_of(hash).await?.filter(|path| is_video(path)) else { return Ok(None) };
+        store.check_link(hash, &path).await?;
+        self.videos.lock().unwrap_or_else(PoisonError::into_inner).insert(hash.to_owned(), path.clone());
+        Ok(Some(path))
     }
 
     fn read(&self, asked: &[Asked], view: &View) -> Vec<(usize, Result<Viewed, String>)> {

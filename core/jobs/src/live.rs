@@ -6,7 +6,6 @@ use std::sync::Arc;
 use foretell_media::Picture;
 use foretell_runtime::plugin::Plugin;
 use foretell_store::deployment::Role;
-use foretell_store::history::HistorySpec;
 use foretell_store::lineage::Run;
 use foretell_store::open::Store;
 use foretell_store::prediction::NewPrediction;
@@ -14,13 +13,12 @@ use foretell_store::record::Reject;
 use tokio::task::spawn_blocking;
 
 use crate::batch::{Batch, Pictures, records_at_once};
-use crate::columns::history_specs;
 use crate::isolate::Answer;
 use crate::lineage::{Program, register, watermarks};
 use crate::lots::Lots;
 use crate::outcome::Predicted;
 use crate::read::LOOKUP_RECORDS;
-use crate::score::{ScoreError, Scored, repeat};
+use crate::score::{Recall, ScoreError, Scored};
 
 /// A stored record, with its first image where that is decoded already.
 #[derive(Clone, Debug)]
@@ -65,7 +63,7 @@ impl Said {
 pub struct Live {
     store: Store,
     plugin: Arc<Plugin>,
-    specs: Vec<HistorySpec>,
+    recall: Recall,
     run: Run,
 }
 
@@ -81,13 +79,13 @@ impl Live {
         role: Role,
         selection: &serde_json::Value,
     ) -> Result<Live, ScoreError> {
-        let specs = history_specs(plugin.manifest())?;
+        let recall = Recall::new(store, plugin)?;
         let is_shadow = role == Role::Challenger;
         let mut run = register(store, plugin.verified(), plugin.config(), program, is_shadow).await?;
         run.selection = selection.to_string();
         let run = store.begin_run(&run).await?;
         let run = store.run(run).await?.expect("a run that was just stored");
-        Ok(Live { store: store.clone(), plugin: Arc::clone(plugin), specs, run })
+        Ok(Live { store: store.clone(), plugin: Arc::clone(plugin), recall, run })
     }
 
     /// The run.
@@ -118,8 +116,7 @@ impl Live {
         let mut lots = Lots::new(&ids, self.records_at_once());
         let mut scored = Scored::default();
         while let Some(ids) = lots.next() {
-            let seen = watermarks(&self.run);
-            match repeat(&self.store, &self.plugin, &self.specs, ids, seen, &pictures).await {
+            match self.recall.records(ids, watermarks(&self.run), &pictures).await {
                 Ok(batch) => scored = self.add(scored, batch).await?,
                 Err(error) => lots.halve(ids, error)?,
             }

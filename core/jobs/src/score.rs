@@ -1,6 +1,6 @@
 //! From records with their past to predictions and rejects.
 
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, SchemaRef};
 use foretell_runtime::plugin::{Plugin, PredictError, PredictErrorKind};
 use foretell_store::blob::BlobError;
 use foretell_store::fault::ReadError;
@@ -14,7 +14,7 @@ use foretell_store::selection::SelectionError;
 use thiserror::Error;
 
 use crate::batch::{Assembler, Batch, Pictures};
-use crate::columns::{InputError, inputs};
+use crate::columns::{InputError, history_specs, inputs};
 use crate::isolate::{Answer, predict};
 use crate::outcome::Predicted;
 
@@ -77,20 +77,41 @@ impl ScoreError {
     }
 }
 
-/// The records of `ids`, as the plugin takes them, with the past that they had under `watermarks`, and with the first images that
-/// are at hand.
-pub(crate) async fn repeat(
-    store: &Store,
-    plugin: &Plugin,
-    specs: &[HistorySpec],
-    ids: &[i64],
-    watermarks: Watermarks,
-    pictures: &Pictures,
-) -> Result<Batch, ScoreError> {
-    let manifest = plugin.manifest();
-    let batch =
-        lookup(store, &manifest.plugin.domain, &inputs(manifest), specs, ids, Some(watermarks)).await?;
-    Assembler::new(store, manifest, plugin.schema()).assemble_shown(batch, pictures).await
+/// Looks records up for a run of a plugin, lot by lot.
+pub(crate) struct Recall {
+    store: Store,
+    domain: String,
+    inputs: SchemaRef,
+    specs: Vec<HistorySpec>,
+    /// One for all lots: a video is gone through once.
+    assembler: Assembler,
+}
+
+impl Recall {
+    /// Fails if the plugin asks for what stored records don't have.
+    pub(crate) fn new(store: &Store, plugin: &Plugin) -> Result<Self, InputError> {
+        let manifest = plugin.manifest();
+        Ok(Self {
+            store: store.clone(),
+            domain: manifest.plugin.domain.clone(),
+            inputs: inputs(manifest),
+            specs: history_specs(manifest)?,
+            assembler: Assembler::new(store, manifest, plugin.schema()),
+        })
+    }
+
+    /// The records of `ids`, as the plugin takes them, with the past that they had under `watermarks`, and with the first images
+    /// that are at hand.
+    pub(crate) async fn records(
+        &self,
+        ids: &[i64],
+        watermarks: Watermarks,
+        pictures: &Pictures,
+    ) -> Result<Batch, ScoreError> {
+        let Self { store, domain, inputs, specs, assembler } = self;
+        let batch = lookup(store, domain, inputs, specs, ids, Some(watermarks)).await?;
+        assembler.assemble_shown(batch, pictures).await
+    }
 }
 
 /// What came out for some records.

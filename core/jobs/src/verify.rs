@@ -15,12 +15,11 @@ use thiserror::Error;
 
 use crate::agree::Agreement;
 use crate::batch::{Pictures, records_at_once};
-use crate::columns::history_specs;
 use crate::isolate::{Answer, predict};
 use crate::lineage::watermarks;
 use crate::lots::Lots;
 use crate::reload::{ReloadError, reload};
-use crate::score::{ScoreError, repeat};
+use crate::score::{Recall, ScoreError};
 
 /// Differences that a report lists one by one.
 const DIFFERENCES_MAX: usize = 20;
@@ -119,10 +118,10 @@ pub async fn verify(
         }
         let plugin = reload(registry, runtime, &run)?;
         report.runs += 1;
+        let failed = |source| VerifyError::Score { run: run.id, source: Box::new(source) };
+        let recall = Recall::new(store, &plugin).map_err(|error| failed(ScoreError::from(error)))?;
         for chunk in predictions.chunks(records_at_once(plugin.manifest())) {
-            let answers = again(store, &plugin, &run, chunk)
-                .await
-                .map_err(|error| VerifyError::Score { run: run.id, source: Box::new(error) })?;
+            let answers = again(&recall, &plugin, &run, chunk).await.map_err(failed)?;
             for prediction in chunk {
                 let answer =
                     answers.iter().find(|(id, _)| *id == prediction.record_id).map(|(_, answer)| answer);
@@ -191,16 +190,15 @@ fn repeated(
 }
 
 async fn again(
-    store: &Store,
+    recall: &Recall,
     plugin: &Plugin,
     run: &Run,
     predictions: &[Prediction],
 ) -> Result<Vec<(i64, Answer)>, ScoreError> {
     let ids: Vec<i64> = predictions.iter().map(|prediction| prediction.record_id).collect();
-    let specs = history_specs(plugin.manifest())?;
     let (mut lots, mut again) = (Lots::new(&ids, ids.len()), Vec::new());
     while let Some(ids) = lots.next() {
-        match repeat(store, plugin, &specs, ids, watermarks(run), &Pictures::new()).await {
+        match recall.records(ids, watermarks(run), &Pictures::new()).await {
             Ok(batch) => {
                 let answers = predict(plugin, &batch.records, &batch.originals)?;
                 again.extend(batch.ids.into_iter().zip(answers));

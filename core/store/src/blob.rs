@@ -171,23 +171,30 @@ impl Store {
         read.await.map_err(|kind| BlobError { verb: "read", what: format!("blob `{hash}`"), kind })
     }
 
-    /// Where the file of a linked blob is, after checking that it still has the content of its hash; `None` of a blob that is
-    /// copied into the database. For media that are too large to be in memory at once, which [`Store::read_blob`] reads whole.
-    pub async fn linked_file(&self, hash: &str) -> Result<Option<PathBuf>, BlobError> {
+    /// Where the file of a linked blob is; `None` of a blob that is copied into the database. For media that are too large to be in
+    /// memory at once, which [`Store::read_blob`] reads whole: [`Store::check_link`] says whether the file is still the same.
+    pub async fn link_of(&self, hash: &str) -> Result<Option<PathBuf>, BlobError> {
         let find = async {
             let row: Option<(Option<String>,)> = sqlx::query_as("SELECT path FROM blob WHERE hash = ?")
                 .bind(hash)
                 .fetch_optional(self.readers())
                 .await?;
             let (path,) = row.ok_or(BlobErrorKind::Unknown)?;
-            let Some(path) = path.map(PathBuf::from) else { return Ok(None) };
-            let (found, _) = hash_file(&path).await?;
+            Ok(path.map(PathBuf::from))
+        };
+        find.await.map_err(|kind| BlobError { verb: "read", what: format!("blob `{hash}`"), kind })
+    }
+
+    /// Reads the file at `path` piece by piece, and fails if its content is not that of the blob.
+    pub async fn check_link(&self, hash: &str, path: &Path) -> Result<(), BlobError> {
+        let check = async {
+            let (found, _) = hash_file(path).await?;
             match found == hash {
-                true => Ok(Some(path)),
+                true => Ok(()),
                 false => Err(BlobErrorKind::Changed { found }),
             }
         };
-        find.await.map_err(|kind| BlobError { verb: "read", what: format!("blob `{hash}`"), kind })
+        check.await.map_err(|kind| BlobError { verb: "read", what: format!("blob `{hash}`"), kind })
     }
 
     async fn insert_blob(
