@@ -1,7 +1,6 @@
 """The whole detector of the package (SSDLite on COCO) in torch: its graph evaluated node by node, and its boxes decoded.
 
-It labels what a data set leaves unlabelled, is what a road detector must beat, and what one can be trained on from: the
-constants of the graph may be parameters.
+It labels what a data set leaves unlabelled, and is what a road detector must beat.
 """
 
 import numpy as np

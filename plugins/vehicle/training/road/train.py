@@ -1,6 +1,6 @@
 """Trains the road detector, writes it for the plugin, and measures what was written.
 
-    python train.py --data DATA --output OUT [--package DIR] [--zero-shot OUT/zero_shot.json]
+    python train.py --data DATA --yolox FILE --output OUT [--package DIR] [--zero-shot OUT/zero_shot.json]
 
 OUT/network.onnx is the graph, OUT/metrics.json tells the figures of what was written, OUT/seed-N.ckpt lets an
 interrupted training go on, OUT/seed-N.jsonl has a line for every epoch.
@@ -19,8 +19,9 @@ import data
 import evaluate
 import export
 import fit
+import network
 import teacher
-from network import SIDE, Road
+from network import SIDE
 from shared import backbone
 
 DESCRIPTION = (
@@ -43,18 +44,18 @@ def pictures(root, nodes, constants):
 
 
 @torch.inference_mode()
-def answers(network, images):
+def answers(road, images):
     """Boxes and scores of the torch network for uint8 [n, side, side, 3], as the written graph gives them."""
     levels = torch.from_numpy(images).permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
-    logits, boxes = network(levels)
+    logits, boxes = road(levels)
     return boxes.numpy(), logits.sigmoid().numpy()
 
 
 def judge(validation):
-    """A function of a network that gives its figures on the validation split."""
+    """A function of the network that gives its figures on the validation split."""
 
-    def figures(network):
-        found = evaluate.listed(validation, lambda images: answers(network, images), SIDE)
+    def figures(road):
+        found = evaluate.listed(validation, lambda images: answers(road, images), SIDE)
         found = evaluate.figures(validation, found)
         each = {name: round(figure["ap"], 4) for name, figure in found["classes"].items()}
         return {"map": round(found["map"], 4), "ap50": round(found["ap50"], 4), "ap": each}
@@ -64,21 +65,22 @@ def judge(validation):
 
 def measured(path, root, splits):
     """Figures of a written graph on every set."""
-    network = evaluate.session(path)
+    session = evaluate.session(path)
     figures = {}
     for source in data.SOURCES:
         for split in splits:
             part = data.loaded(root, source, split)
-            found = evaluate.listed(part, evaluate.answers(network), SIDE)
+            found = evaluate.listed(part, evaluate.answers(session), SIDE)
             figures[f"{source}/{split}"] = evaluate.detailed(part, found)
-    return figures | {"bytes": path.stat().st_size, "speed": evaluate.speed(network, "image", (SIDE, SIDE, 3), np.uint8)}
+    return figures | {"bytes": path.stat().st_size, "speed": evaluate.speed(session, "image", (SIDE, SIDE, 3), np.uint8)}
 
 
 def main():
     parser = argparse.ArgumentParser(description="Train, write and measure the road detector.")
     parser.add_argument("--data", required=True, type=Path, help="directory of the sets, each with its annotations")
     parser.add_argument("--output", required=True, type=Path)
-    parser.add_argument("--package", type=Path, help="folder of the pre-trained package's archive, if not OUT")
+    parser.add_argument("--yolox", required=True, type=Path, help="the graph to begin with (network.SHA256)")
+    parser.add_argument("--package", type=Path, help="folder of the archive of the package that labels, if not OUT")
     parser.add_argument("--zero-shot", type=Path, help="what zeroshot.py wrote, to stand beside the figures")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int)
@@ -100,10 +102,10 @@ def main():
             file.write(line + "\n")
 
     checkpoint = output / f"seed-{arguments.seed}.ckpt"
-    network = Road(nodes, constants, settings["frozen"])
-    network = fit.fit(network, training, settings, arguments.seed, checkpoint, judge(validation), log)
+    road = network.Road(network.read(arguments.yolox))
+    road = fit.fit(road, training, settings, arguments.seed, checkpoint, judge(validation), log)
     path = output / "network.onnx"
-    onnx.save(export.model(network, DESCRIPTION), path)
+    onnx.save(export.model(road, DESCRIPTION), path)
     splits = ("val",) if arguments.validation_only else ("val", "test")
     figures = {
         "settings": settings,
