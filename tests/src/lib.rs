@@ -93,7 +93,17 @@ pub fn hostile_library(place: &Path, behaviour: &str) -> PathBuf {
     let include = format!("-I{HERE}/../core/abi/include");
     let arguments = ["-Wno-unused-function", "-Wno-unused-const-variable", &include];
     let behaviour = format!("-DBEHAVIOUR={behaviour}");
-    compile(place, "hostile", &[&arguments[..], &["-std=c11", &behaviour]].concat())
+    compile(place, "hostile", "hostile/hostile.c", &[&arguments[..], &["-std=c11", &behaviour]].concat())
+}
+
+/// Builds `tests/hostile/bad.c` with one behaviour, against the published header, and returns the library.
+///
+/// # Panics
+/// When the C compiler does not accept it.
+pub fn bad_library(place: &Path, behaviour: &str) -> PathBuf {
+    let include = format!("-I{HERE}/../core/abi/include");
+    let behaviour = format!("-DBEHAVIOUR={behaviour}");
+    compile(place, "bad", "hostile/bad.c", &["-Wno-unused-function", &include, "-std=gnu11", &behaviour])
 }
 
 /// Builds `tests/fault/fault.c`, which makes the disk fail for programs that it is loaded into, and returns the library.
@@ -102,11 +112,11 @@ pub fn hostile_library(place: &Path, behaviour: &str) -> PathBuf {
 /// When the C compiler does not accept it.
 #[cfg(target_os = "linux")]
 pub fn fault_library(place: &Path) -> PathBuf {
-    compile(place, "fault", &["-std=gnu11"])
+    compile(place, "fault", "fault/fault.c", &["-std=gnu11"])
 }
 
-/// Builds `tests/NAME/NAME.c` as a library.
-fn compile(place: &Path, name: &str, arguments: &[&str]) -> PathBuf {
+/// Builds a file of `tests` as the library `name`.
+fn compile(place: &Path, name: &str, source: &str, arguments: &[&str]) -> PathBuf {
     use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
     std::fs::create_dir_all(place).expect("a test's directory can be written");
     let path = place.join(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"));
@@ -114,7 +124,7 @@ fn compile(place: &Path, name: &str, arguments: &[&str]) -> PathBuf {
     let output = Command::new(compiler)
         .args(["-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-O1"])
         .args(arguments)
-        .arg(format!("{HERE}/{name}/{name}.c"))
+        .arg(format!("{HERE}/{source}"))
         .arg("-o")
         .arg(&path)
         .output()

@@ -210,7 +210,8 @@ fn a_panic_is_an_error_of_its_call() {
     assert!(error.contains("`mood` is `sulky` in row 0; expected `calm`"), "{error}");
 
     let config = serde_json::from_str(r#"{"panic":true}"#).unwrap();
-    let error = load(&directory, &runtime, &LoadOptions { config, sessions: 1 }).unwrap_err();
+    let error = load(&directory, &runtime, &LoadOptions { config, sessions: 1, ..LoadOptions::default() })
+        .unwrap_err();
     assert!(error.contains("asked to panic while opening"), "{error}");
 }
 

@@ -1,10 +1,12 @@
 //! The command line of `foretell`, as the user types it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use foretell_terminal::job;
+use foretell_conformance::CASES_MAX;
+use foretell_terminal::job::{self, parse_timeout};
 use foretell_terminal::{Place, Within, parse_model};
 use semver::BuildMetadata;
 
@@ -29,10 +31,10 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Install, list, inspect and remove plugins.
+    /// Begin, install, list, inspect and remove plugins.
     #[command(subcommand)]
     Plugin(Plugin),
-    /// Look at stored records, and export them.
+    /// Store records, look at them, and export them.
     #[command(subcommand)]
     Record(Record),
     /// Look at stored predictions, with all that produced them.
@@ -68,6 +70,8 @@ pub enum Plugin {
         /// `name`, `name@version`, or a directory with a plugin.toml.
         plugin: String,
     },
+    /// Write a plugin that can be built, tried and installed, to begin with.
+    New(New),
     /// Copy a plugin into the home, and pin its files by hash.
     #[command(
         after_help = "Models that were trained for your own data make a version of their own beside the plugin's, as a fit does: with \
@@ -92,6 +96,101 @@ pub enum Plugin {
         /// `name@version`.
         plugin: String,
     },
+    /// Hold a plugin to the contract: named checks, and records at random.
+    Validate(Validate),
+    /// Do one check in this process. For the program itself.
+    #[command(hide = true)]
+    Conform {
+        /// What to do, as JSON.
+        task: String,
+    },
+}
+
+/// `foretell plugin validate`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Its code is run, each check in a process of its own. The exit code is 4 when something does not hold. A case at random \
+                  that fails is told with its seed:\n  foretell plugin validate DIRECTORY --fuzz 10000\n  \
+                  foretell plugin validate DIRECTORY --reproduce SEED"
+)]
+pub struct Validate {
+    /// Directory with a plugin.toml; or an installed plugin, `name` or `name@version`.
+    #[arg(value_hint = ValueHint::DirPath, required_unless_present = "list")]
+    pub plugin: Option<PathBuf>,
+    /// Only this check and those that it needs; can be given several times.
+    #[arg(long = "check", value_name = "NAME")]
+    pub checks: Vec<String>,
+    /// Where everything random begins; the same seed makes the same records.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// So many batches at random, valid and invalid, after the checks.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=CASES_MAX))]
+    pub fuzz: u64,
+    /// Only the batch at random of this seed, told in detail.
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["checks", "seed", "fuzz"])]
+    pub reproduce: Option<u64>,
+    /// How long a check, or a batch at random, may take.
+    #[arg(long, default_value = "1m", value_name = "TIME", value_parser = parse_timeout)]
+    pub timeout: Duration,
+    /// List the checks with what each establishes, and make none.
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// `foretell plugin new`
+#[derive(Debug, Args)]
+#[command(after_help = "A plugin in Rust, in C, or without code, for a network of your own:\n  \
+                  foretell plugin new rain --task binary-classification\n  \
+                  foretell plugin new rain --task binary-classification --lang c\n  \
+                  foretell plugin new rain --task binary-classification --model rain.onnx --columns temperature,humidity --labels dry,rain")]
+pub struct New {
+    /// Name: lower-case words and digits joined by hyphens, such as `late-return`.
+    pub name: String,
+    /// What it predicts.
+    #[arg(long, value_enum)]
+    pub task: NewTask,
+    /// Language that it is written in.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "model")]
+    pub lang: Language,
+    /// Where the SDK is: a directory, or the address of a git repository; a copy beside the plugin, if not said.
+    #[arg(long, value_name = "PATH|URL", conflicts_with = "model")]
+    pub sdk: Option<String>,
+    /// Domain of its records; the plugin's name, if not said.
+    #[arg(long)]
+    pub domain: Option<String>,
+    /// Where to write it; a directory of its name here, if not said.
+    #[arg(long, value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
+    pub directory: Option<PathBuf>,
+    /// A network, an ONNX file, for a plugin without code.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub model: Option<PathBuf>,
+    /// Names of the numbers that the network takes, in its order.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', requires = "model")]
+    pub columns: Vec<String>,
+    /// Names of the classes that the network answers, in its order.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', requires = "model")]
+    pub labels: Vec<String>,
+}
+
+/// What a new plugin predicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum NewTask {
+    /// One of two classes, by a score from 0 to 1.
+    BinaryClassification,
+    /// One of several classes, by a score for each.
+    MulticlassClassification,
+    /// A number.
+    Regression,
+}
+
+/// Language of a new plugin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    /// Rust, with the SDK.
+    #[default]
+    Rust,
+    /// C, with the header.
+    C,
 }
 
 /// Which records.
@@ -132,6 +231,21 @@ pub enum Record {
     Show {
         /// Number of the record.
         id: i64,
+    },
+    /// Store the rows of a CSV, JSONL or Parquet file as records.
+    Import {
+        /// File to read; the ending says the format.
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// Domain of the records.
+        #[arg(long)]
+        domain: String,
+        /// How columns become fields, a small TOML file.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        mapping: PathBuf,
+        /// Also write the rejected rows to this file, as JSON Lines.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        rejects: Option<PathBuf>,
     },
     /// Write records with their latest labels and predictions to a file.
     Export {

@@ -26,6 +26,6 @@ pub use document::{Json, Time};
 pub use failure::{Failure, exit, run};
 pub use intake::{Intake, Rows, import};
 pub use output::{Output, format_bytes, format_count, format_percent};
-pub use place::Place;
+pub use place::{Place, this_program};
 pub use progress::Bar;
 pub use save::{check_absent, save};

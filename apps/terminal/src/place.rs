@@ -95,6 +95,17 @@ impl Place {
     }
 }
 
+/// This program, even if another version has been put in its place meanwhile, where the system can tell. `name` is what it is
+/// called, should nothing be known.
+pub fn this_program(name: &str) -> PathBuf {
+    /// The running program, on Linux.
+    const ITSELF: &str = "/proc/self/exe";
+    if cfg!(target_os = "linux") && Path::new(ITSELF).exists() {
+        return ITSELF.into();
+    }
+    std::env::current_exe().unwrap_or_else(|_| name.into())
+}
+
 /// Every database that this process has opened, so that all are closed before it ends.
 static OPENED: Mutex<Vec<Store>> = Mutex::new(Vec::new());
 

@@ -1,4 +1,5 @@
-//! Detection networks out of TensorFlow.js packages, as ONNX: no other program is needed for it.
+//! Detection networks out of TensorFlow.js packages, as ONNX: no other program is needed for it. And [`Linear`] models, which
+//! are small enough to be examples.
 //!
 //! ```no_run
 //! use foretell_convert::{Archive, Graph, Roles};
@@ -43,6 +44,7 @@ mod archive;
 mod detector;
 mod error;
 mod graph;
+mod linear;
 mod protobuf;
 mod translate;
 
@@ -50,3 +52,4 @@ pub use archive::{ARCHIVE_BYTES_MAX, Archive, FILES_MAX, UNPACKED_BYTES_MAX};
 pub use detector::Roles;
 pub use error::{ConvertError, ConvertErrorKind};
 pub use graph::{CONSTANT_DIMENSIONS_MAX, Graph, INPUTS_MAX, NODES_MAX};
+pub use linear::{Activation, Linear, Takes};

@@ -143,6 +143,11 @@ impl Writer {
         self.inputs.push(value(name, UINT8, shape));
     }
 
+    /// Adds what the network takes, floating-point numbers `[n, ...]`.
+    pub(crate) fn input_floats(&mut self, name: &str, shape: &[usize]) {
+        self.inputs.push(value(name, FLOAT, shape));
+    }
+
     /// Adds what the network answers, floating-point numbers `[n, ...]`.
     pub(crate) fn output(&mut self, name: &str, shape: &[usize]) {
         self.outputs.push(value(name, FLOAT, shape));

@@ -120,7 +120,7 @@ fn find(registry: &Registry, made: &Made<'_>) -> Result<(Verified, LoadOptions),
         return Err(other(format!("model `{name}`"), stored, installed));
     }
     let config = serde_json::from_str(made.config).unwrap_or_default();
-    Ok((verified, LoadOptions { config, sessions: 1 }))
+    Ok((verified, LoadOptions { config, sessions: 1, ..LoadOptions::default() }))
 }
 
 /// The first model slot whose hash differs.

@@ -120,6 +120,9 @@ pub struct LoadOptions {
     pub config: serde_json::Map<String, serde_json::Value>,
     /// Calls of `predict` that may run a network at once; 0 means one for each core.
     pub sessions: usize,
+    /// Columns to open it with instead of the manifest's. Nobody who wants a prediction sets this: it is for asking what a plugin
+    /// says of records that it was not made for.
+    pub records: Option<SchemaRef>,
 }
 
 /// A loaded library, and what its calls need.
@@ -167,7 +170,7 @@ impl Loaded {
         let table = find_table(verified)?;
         let manifest = verified.manifest();
         agree(manifest, table)?;
-        let schema: SchemaRef = Arc::new(manifest.records_schema());
+        let schema = options.records.clone().unwrap_or_else(|| Arc::new(manifest.records_schema()));
         let room = Room::of(&schema)?;
         let (mut networks, mut data) = (Vec::new(), Vec::new());
         for model in verified.models() {

@@ -16,7 +16,7 @@ pub use crate::exchange::UnsupportedColumn;
 use crate::exchange::{BadAnswer, take};
 use crate::load::Loaded;
 pub use crate::load::{CallError, LoadError, LoadErrorKind, LoadOptions, Misfit};
-use crate::manifest::{Concurrency, Manifest, Task};
+use crate::manifest::{AbiVersion, Concurrency, Manifest, Task};
 use crate::onnx::Runtime;
 use crate::trust::Verified;
 
@@ -130,6 +130,11 @@ impl Plugin {
     /// What was checked before it was loaded: paths and hashes.
     pub fn verified(&self) -> &Verified {
         &self.verified
+    }
+
+    /// The version of the plugin interface that its library says it was built for.
+    pub fn abi(&self) -> AbiVersion {
+        AbiVersion { major: self.loaded.table.abi_major, minor: self.loaded.table.abi_minor }
     }
 
     /// The settings that it was opened with, as a JSON object.

@@ -18,6 +18,9 @@ use std::ops::Range;
 /// Number of features of a transaction.
 pub const FEATURES: usize = 15;
 
+/// Places of the mean amounts.
+pub const MEANS: [usize; 3] = [4, 6, 8];
+
 /// Microseconds of a day.
 const DAY: i64 = 86_400_000_000;
 /// Lengths of the windows in days.

@@ -13,7 +13,10 @@ use foretell_sdk::{
     Column, Error, History, Model, Open, Past, Plugin, Records, Scores, Tensor, TensorMut, Time,
 };
 
-use features::{Customer, FEATURES, Terminal, features};
+use features::{Customer, FEATURES, MEANS, Terminal, features};
+
+/// Largest amount, as in the manifest. A mean beyond it has left what the network was trained on, and what 32 bits can add.
+const AMOUNT_MAX: f64 = 1e9;
 
 /// The plugin: handles of the columns it reads, and its network.
 struct FeedForward {
@@ -34,7 +37,7 @@ thread_local! {
 }
 
 impl FeedForward {
-    fn write_features(&self, records: &Records<'_>, input: &mut Vec<f32>) {
+    fn write_features(&self, records: &Records<'_>, input: &mut Vec<f32>) -> Result<(), Error> {
         let times = records.column(self.time).values();
         let amounts = records.column(self.amount).values();
         let customer_rows = records.history(self.customer);
@@ -54,8 +57,15 @@ impl FeedForward {
                 |range: Range<usize>| terminal_frauds.count_true(first + range.start..first + range.end);
             let terminal = Terminal { times: &terminal_times[past], frauds };
             let found = features(times[row], amounts[row], customer, terminal);
+            // What is stored is not always what may be predicted, and the past is given as it is stored.
+            if MEANS.iter().any(|&mean| !found[mean].is_finite() || found[mean].abs() > AMOUNT_MAX) {
+                return Err(Error::invalid(format!(
+                    "history `customer` has an `amount` that is no number, or beyond {AMOUNT_MAX:e}; correct the records of the customer"
+                )));
+            }
             input.extend(found.map(|value| value as f32));
         }
+        Ok(())
     }
 }
 
@@ -83,7 +93,7 @@ impl Plugin for FeedForward {
         }
         let rows = records.len() as i64;
         INPUT.with_borrow_mut(|input| {
-            self.write_features(records, input);
+            self.write_features(records, input)?;
             let shape = [rows, FEATURES as i64];
             let input = Tensor::new(input.as_slice(), &shape)?;
             let shape = [rows];

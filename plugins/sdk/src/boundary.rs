@@ -12,7 +12,7 @@ use foretell_abi::{
     STATUS_FAILED, STATUS_OK, STATUS_PANIC, Status,
 };
 
-use crate::{Attend, Error, Fit, Host, Open, Predictions, Records, attention, fit};
+use crate::{Attend, Error, Fit, Form, Host, Open, Predictions, Records, attention, fit};
 
 /// What an author writes.
 pub trait Plugin: Sized + Send + Sync + 'static {
@@ -27,6 +27,12 @@ pub trait Plugin: Sized + Send + Sync + 'static {
 
     /// Adds one prediction for each record, in order. Must be a pure function of the records.
     fn predict(&self, records: &Records<'_>, predictions: &mut Self::Predictions) -> Result<(), Error>;
+
+    /// The form of the answer, where the settings choose it: of a library that serves several tasks, with
+    /// [`crate::Answers`] for its predictions. Any other plugin leaves it as it is.
+    fn form(&self) -> Option<Form> {
+        None
+    }
 }
 
 /// Exports a [`Plugin`] under a name and a version, which must be those of the manifest; the example of the
@@ -97,7 +103,10 @@ unsafe extern "C" fn open<P: Plugin>(
         let plugin = P::open(&unsafe { Open::read(request.records, request.config, host) }?)?;
         // SAFETY: `predictions` and `instance` are the host's to be written.
         unsafe {
-            *request.predictions = P::Predictions::schema();
+            *request.predictions = match plugin.form() {
+                Some(form) => form.schema(),
+                None => P::Predictions::schema(),
+            };
             *instance = Box::into_raw(Box::new(plugin)).cast();
         }
         Ok(())

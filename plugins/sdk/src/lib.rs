@@ -44,6 +44,8 @@
 //! - **Invariant:** a plugin sees this crate and its own code. Networks are run by the host ([`Model`]), so a plugin links
 //!   neither ONNX Runtime nor a database.
 //!
+//! A plugin's own tests try it without a host: see [`testing`].
+//!
 //! Pitfall: a panic is caught at the boundary and becomes an error of that call, but only when the library is built
 //! with `panic = "unwind"`, which is Cargo's default.
 
@@ -58,7 +60,9 @@ mod owned;
 mod predictions;
 mod records;
 mod schema;
+mod settings;
 mod tensor;
+pub mod testing;
 
 pub use attention::Attend;
 pub use boundary::{Plugin, table, table_with_attention, table_with_fit};
@@ -69,9 +73,10 @@ pub use host::{Data, Host, Level, Model};
 pub use image::{Image, Images, Picture, Sample, Shape};
 pub use network::ImageNetwork;
 pub use predictions::{
-    Classes, Detected, Detections, Forecasts, Maps, Masks, Predictions, Rankings, Scores, Step, Tracked,
-    Tracks, Values, WithNovelty,
+    Answers, Classes, Detected, Detections, Forecasts, Form, Maps, Masks, Predictions, Rankings, Scores,
+    Step, Tracked, Tracks, Values, WithNovelty,
 };
 pub use records::{Bits, Column, History, List, Lists, Numbers, Past, PastRows, Records, Texts, Time, Value};
 pub use schema::{Field, Kind, Open};
+pub use settings::SettingsError;
 pub use tensor::{Element, Tensor, TensorMut};

@@ -14,31 +14,31 @@ const BUFFERS_MAX: usize = 3;
 /// The type of a column.
 pub struct Type {
     format: Cow<'static, CStr>,
-    name: &'static CStr,
+    name: Cow<'static, CStr>,
     nullable: bool,
     children: Vec<Type>,
 }
 
 impl Type {
     /// A column without children, by its Arrow format.
-    pub(crate) fn leaf(name: &'static CStr, format: &'static CStr) -> Self {
-        Self { format: Cow::Borrowed(format), name, nullable: false, children: Vec::new() }
+    pub(crate) fn leaf(name: impl Into<Cow<'static, CStr>>, format: &'static CStr) -> Self {
+        Self { format: Cow::Borrowed(format), name: name.into(), nullable: false, children: Vec::new() }
     }
 
     /// Columns that belong together.
-    pub(crate) fn structure(name: &'static CStr, children: Vec<Type>) -> Self {
-        Self { format: Cow::Borrowed(c"+s"), name, nullable: false, children }
+    pub(crate) fn structure(name: impl Into<Cow<'static, CStr>>, children: Vec<Type>) -> Self {
+        Self { format: Cow::Borrowed(c"+s"), name: name.into(), nullable: false, children }
     }
 
     /// A list of `item` for each row.
     pub(crate) fn list(name: &'static CStr, item: Type) -> Self {
-        Self { format: Cow::Borrowed(c"+l"), name, nullable: false, children: vec![item] }
+        Self { format: Cow::Borrowed(c"+l"), name: name.into(), nullable: false, children: vec![item] }
     }
 
     /// `length` of `item` for each row.
     pub(crate) fn fixed_list(name: &'static CStr, item: Type, length: usize) -> Self {
         let format = CString::new(format!("+w:{length}")).expect("digits have no zero byte");
-        Self { format: Cow::Owned(format), name, nullable: false, children: vec![item] }
+        Self { format: Cow::Owned(format), name: name.into(), nullable: false, children: vec![item] }
     }
 
     /// The same, with rows that may be null.
@@ -50,10 +50,10 @@ impl Type {
     pub(crate) fn into_schema(self) -> ArrowSchema {
         let children =
             self.children.into_iter().map(|child| Box::into_raw(Box::new(child.into_schema()))).collect();
-        let mut parts = Box::new(TypeParts { format: self.format, children });
+        let mut parts = Box::new(TypeParts { format: self.format, name: self.name, children });
         ArrowSchema {
             format: parts.format.as_ptr(),
-            name: self.name.as_ptr(),
+            name: parts.name.as_ptr(),
             flags: if self.nullable { ArrowSchema::NULLABLE } else { 0 },
             n_children: parts.children.len() as i64,
             children: parts.children.as_mut_ptr(),
@@ -67,6 +67,7 @@ impl Type {
 /// What a schema points at.
 struct TypeParts {
     format: Cow<'static, CStr>,
+    name: Cow<'static, CStr>,
     children: Vec<*mut ArrowSchema>,
 }
 
@@ -99,8 +100,10 @@ pub(crate) enum Buffer {
     Floats(Vec<f32>),
     /// 32-bit signed integers.
     Integers(Vec<i32>),
-    /// Microseconds since 1970-01-01 UTC.
+    /// 64-bit signed integers, and microseconds since 1970-01-01 UTC.
     Longs(Vec<i64>),
+    /// 64-bit floats.
+    Doubles(Vec<f64>),
 }
 
 impl Buffer {
@@ -112,6 +115,7 @@ impl Buffer {
             Self::Floats(values) => values.as_ptr().cast(),
             Self::Integers(values) => values.as_ptr().cast(),
             Self::Longs(values) => values.as_ptr().cast(),
+            Self::Doubles(values) => values.as_ptr().cast(),
         }
     }
 }

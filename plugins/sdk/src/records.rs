@@ -262,11 +262,13 @@ handle!(
 #[derive(Clone, Copy, Debug)]
 pub struct History {
     index: usize,
+    /// The column with the record's own time, and the field with an event's, where both are there.
+    times: Option<(usize, usize)>,
 }
 
 impl History {
-    pub(crate) fn new(index: usize) -> Self {
-        Self { index }
+    pub(crate) fn new(index: usize, times: Option<(usize, usize)>) -> Self {
+        Self { index, times }
     }
 
     pub(crate) fn index(self) -> usize {
@@ -275,15 +277,29 @@ impl History {
 }
 
 /// Which past events belong to which record: rows of a [`Past`] column.
+///
+/// **Invariant:** where the records have their `event_time`, an event that is later than its record is in no range. The host gives
+/// none; should one come by mistake, a plugin that counted it would seem to know the future.
 #[derive(Clone, Copy)]
 pub struct PastRows<'a> {
     offsets: &'a [i32],
+    /// When the records happened, and when all events did.
+    times: Option<(Numbers<'a, i64>, &'a [i64])>,
 }
 
 impl PastRows<'_> {
     /// Past events of the record in `row`, oldest first.
     pub fn range(&self, row: usize) -> Range<usize> {
-        self.offsets[row] as usize..self.offsets[row + 1] as usize
+        let (start, mut end) = (self.offsets[row] as usize, self.offsets[row + 1] as usize);
+        if let Some((records, events)) = self.times
+            && let Some(now) = records.get(row)
+        {
+            // The oldest come first, so what is later stands at the end.
+            while end > start && events[end - 1] > now {
+                end -= 1;
+            }
+        }
+        start..end
     }
 }
 
@@ -440,7 +456,11 @@ impl<'a> Records<'a> {
             let start = (self.array.offset + list.offset) as usize;
             values::<i32>(list, 1, start, if self.is_empty() { 0 } else { self.len() + 1 })
         };
-        PastRows { offsets }
+        let times = history.times.map(|(now, time)| {
+            let events = self.past(Past::<Time>::new(history.index, time));
+            (self.column(Column::<Time>::new(now)), events.values())
+        });
+        PastRows { offsets, times }
     }
 
     /// A field of all past events of a history; [`Self::history`] says which rows belong to which record.
@@ -465,6 +485,16 @@ unsafe fn child(array: &ArrowArray, index: usize) -> &ArrowArray {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_later_than_its_record_is_in_no_range() {
+        let (now, events) = ([5, 2], [1, 5, 9, 2, 3]);
+        let now = Numbers { values: &now[..], validity: Validity { bytes: None, start: 0 } };
+        let rows = PastRows { offsets: &[0, 3, 5], times: Some((now, &events)) };
+        assert_eq!([rows.range(0), rows.range(1)], [0..2, 3..4]);
+        let rows = PastRows { times: None, ..rows };
+        assert_eq!([rows.range(0), rows.range(1)], [0..3, 3..5]);
+    }
 
     #[test]
     fn counting_eight_at_a_time_is_counting_one_by_one() {

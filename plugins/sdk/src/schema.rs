@@ -6,6 +6,8 @@ use foretell_abi::{ArrowSchema, Bytes};
 
 use crate::{Column, Data, Error, History, Host, Image, List, Model, Past, Sample, Time, Value};
 
+/// What the time of a record, and of each past event, is called.
+const EVENT_TIME: &str = "event_time";
 /// Levels of nesting that a record type may have; deeper is refused.
 const DEPTH_MAX: usize = 8;
 
@@ -187,7 +189,14 @@ impl<'a> Open<'a> {
     pub fn history(&self, name: &str) -> Result<History, Error> {
         let index = index_of(&self.fields, name, "the records")?;
         match &self.fields[index].kind {
-            Kind::List(item) if matches!(item.kind, Kind::Struct(_)) => Ok(History::new(index)),
+            Kind::List(item) if matches!(item.kind, Kind::Struct(_)) => {
+                let is_time = |field: &Field| field.name == EVENT_TIME && field.kind == Time::KIND;
+                let events = match &item.kind {
+                    Kind::Struct(events) => events.iter().position(is_time),
+                    _ => None,
+                };
+                Ok(History::new(index, self.fields.iter().position(is_time).zip(events)))
+            }
             kind => Err(Error::invalid(format!(
                 "column `{name}` is {kind:?}; expected a history, a list of structs"
             ))),
@@ -205,7 +214,7 @@ impl<'a> Open<'a> {
 
     /// When the past events of `history` happened.
     pub fn past_times(&self, history: History) -> Result<Past<Time>, Error> {
-        self.past(history, "event_time")
+        self.past(history, EVENT_TIME)
     }
 }
 

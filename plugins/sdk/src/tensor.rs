@@ -6,14 +6,22 @@ use foretell_abi::{DLDataType, DLDevice, DLTensor};
 
 use crate::Error;
 
-/// A type that a tensor's elements can have.
-pub trait Element: Copy {
+mod private {
+    /// What only this package can name.
+    #[doc(hidden)]
+    pub trait Sealed {}
+}
+
+/// A type that a tensor's elements can have: these and no other, since the host writes as many bytes as the type says.
+pub trait Element: Copy + private::Sealed {
     /// The same in DLPack's words.
     const TYPE: DLDataType;
 }
 macro_rules! element {
     ($($element:ty => $kind:ident),+) => {
-        $(impl Element for $element {
+        $(impl private::Sealed for $element {}
+
+        impl Element for $element {
             const TYPE: DLDataType = DLDataType::$kind;
         })+
     };

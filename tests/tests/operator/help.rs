@@ -5,16 +5,19 @@ use foretell_tests::Workshop;
 use super::{DONE, WRONG_COMMAND_LINE, foretell};
 
 /// Every command, with the words that lead to it.
-const COMMANDS: [&str; 42] = [
+const COMMANDS: [&str; 45] = [
     "",
     "plugin",
     "plugin list",
+    "plugin new",
     "plugin inspect",
     "plugin install",
     "plugin remove",
+    "plugin validate",
     "record",
     "record list",
     "record show",
+    "record import",
     "record export",
     "record rejects",
     "prediction",

@@ -16,7 +16,7 @@ struct Layer {
     advice: &'static str,
 }
 
-const LAYERS: [Layer; 6] = [
+const LAYERS: [Layer; 7] = [
     Layer {
         directory: "plugins/",
         never: &[
@@ -71,6 +71,11 @@ const LAYERS: [Layer; 6] = [
         directory: "core/runtime",
         never: &["foretell-store", "foretell-jobs", "foretell-insight", "sqlx"],
         advice: "the runtime must work where there is no store: what joins the two is in `core/jobs`",
+    },
+    Layer {
+        directory: "core/conformance",
+        never: &["foretell-store", "foretell-jobs", "foretell-insight", "foretell-sdk", "sqlx"],
+        advice: "a plugin is validated where there is no store and no plugin of ours",
     },
     Layer {
         directory: "core/",

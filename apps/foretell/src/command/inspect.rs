@@ -121,7 +121,7 @@ pub(super) fn run(registry: &Registry, output: Output, plugin: &str) -> Result<u
 
 /// The installed plugin that the user means, or nothing for a directory: what has a separator in it, or what is
 /// installed under no such name.
-fn found(registry: &Registry, plugin: &str) -> Result<Option<Installed>, Failure> {
+pub(super) fn found(registry: &Registry, plugin: &str) -> Result<Option<Installed>, Failure> {
     if plugin.contains(std::path::is_separator) || plugin.starts_with('.') {
         return Ok(None);
     }

@@ -5,11 +5,13 @@ mod doctor;
 mod fetch;
 mod inspect;
 mod model;
+mod new;
 mod payload;
 mod plugin;
 mod prediction;
 mod record;
 mod trust;
+mod validate;
 mod verify;
 
 use clap::CommandFactory;
@@ -104,6 +106,15 @@ fn shorten(text: &str, characters_max: usize) -> String {
     }
 }
 
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+:".contains(letter);
+    match path.chars().all(plain) {
+        true => path.to_owned(),
+        false => format!("'{}'", path.replace('\'', r"'\''")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +139,20 @@ mod tests {
                 assert!(argument.get_help().is_some(), "{}: {}", command.get_name(), argument.get_id());
             }
             waiting.extend(command.get_subcommands().cloned());
+        }
+    }
+
+    #[test]
+    fn paths_are_quoted_where_a_shell_needs_it() {
+        for (path, expected) in [
+            ("a/b-1", "a/b-1"),
+            ("a b", "'a b'"),
+            ("it's", r"'it'\''s'"),
+            ("$a", "'$a'"),
+            ("~a", "'~a'"),
+            (r"a\b", r"'a\b'"),
+        ] {
+            assert_eq!(quoted(path), expected);
         }
     }
 }

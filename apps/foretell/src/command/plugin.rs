@@ -4,8 +4,8 @@ use foretell_runtime::registry::{Existing, Installed, Registry};
 use foretell_terminal::{Failure, Output, Place, exit};
 use serde::Serialize;
 
-use super::inspect;
 use super::trust::{HashedFile, Listed, files};
+use super::{inspect, new, validate};
 use crate::arguments::Plugin;
 
 pub(super) fn run(place: &Place, output: Output, command: &Plugin) -> Result<u8, Failure> {
@@ -13,6 +13,9 @@ pub(super) fn run(place: &Place, output: Output, command: &Plugin) -> Result<u8,
     match command {
         Plugin::List => list(&registry, output),
         Plugin::Inspect { plugin } => inspect::run(&registry, output, plugin),
+        Plugin::Validate(command) => validate::run(place, &registry, output, command),
+        Plugin::Conform { task } => validate::conform(place, task),
+        Plugin::New(command) => new::run(place, output, command),
         Plugin::Install { directory, replace, models, build } => {
             let installed = match build {
                 Some(build) => registry.install_with_models(directory, build, models),

@@ -8,7 +8,7 @@ use foretell_store::import;
 use foretell_store::open::Store;
 use foretell_store::prediction::PredictionFilter;
 use foretell_store::record::{RecordFilter, RejectFilter};
-use foretell_terminal::{Bar, Failure, Output, Place, exit, format_count};
+use foretell_terminal::{Bar, Failure, Intake, Output, Place, exit, format_count};
 use serde::Serialize;
 
 use super::payload::{Columns, Payload};
@@ -20,11 +20,19 @@ use crate::document;
 const CONTENT_CHARACTERS_MAX: usize = 60;
 
 pub(super) async fn run(place: &Place, output: Output, command: &Record) -> Result<u8, Failure> {
-    let store = place.open_read_only().await?;
     match command {
-        Record::List { selection, limit } => list(&store, output, selection, *limit).await,
-        Record::Show { id } => show(&store, output, *id).await,
+        Record::Import { file, domain, mapping, rejects: to } => {
+            super::new::check_name("domain", domain)?;
+            // Before there is a database for it.
+            let mapping = import::Mapping::read(mapping).map_err(|error| Failure::new(&error))?;
+            read(&place.create_or_open().await?, output, file, domain, mapping, to.as_deref()).await
+        }
+        Record::List { selection, limit } => {
+            list(&place.open_read_only().await?, output, selection, *limit).await
+        }
+        Record::Show { id } => show(&place.open_read_only().await?, output, *id).await,
         Record::Export { selection, file, format, run, replace } => {
+            let store = place.open_read_only().await?;
             let mut export = Export::new(&store, RecordFilter { newest_first: false, ..filter(selection) });
             if let Some(run) = *run {
                 store.run(run).await.map_err(unread)?.ok_or_else(|| unknown_run(run))?;
@@ -47,9 +55,28 @@ pub(super) async fn run(place: &Place, output: Output, command: &Record) -> Resu
                 (None, Some(source)) => RejectFilter::Source(source),
                 (None, None) => RejectFilter::All,
             };
-            rejects(&store, output, filter, *limit).await
+            rejects(&place.open_read_only().await?, output, filter, *limit).await
         }
     }
+}
+
+/// Stores the rows of a file, and writes those that were refused `to` another.
+async fn read(
+    store: &Store,
+    output: Output,
+    file: &Path,
+    domain: &str,
+    mapping: import::Mapping,
+    to: Option<&Path>,
+) -> Result<u8, Failure> {
+    let imported = foretell_terminal::import(store, domain, mapping, file, output).await;
+    let imported = imported.map_err(|error| Failure::new(&error).hint(error.kind.hint()))?;
+    let intake = Intake::of_table(file, "rows", imported);
+    if let Some(to) = to {
+        intake.write_rejects(store, to).await?;
+    }
+    output.show(&intake, |output| intake.draw(output));
+    Ok(intake.exit_code())
 }
 
 fn filter(selection: &Selection) -> RecordFilter {

@@ -122,7 +122,8 @@ pub struct Limits {
     pub attempts: u32,
 }
 
-fn parse_timeout(text: &str) -> Result<Duration, String> {
+/// Some time that something may take, such as `30s`.
+pub fn parse_timeout(text: &str) -> Result<Duration, String> {
     let micros = parse_duration(text).map_err(|error| error.to_string())?;
     match u64::try_from(micros) {
         Ok(micros) if micros > 0 => Ok(Duration::from_micros(micros)),

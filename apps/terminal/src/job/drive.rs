@@ -1,7 +1,6 @@
 //! `run`, `resume`, and the worker that they start.
 
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use foretell_jobs::{Event, Progress, Stop, SuperviseError, Worked, resume as make_ready, supervise};
@@ -12,7 +11,7 @@ use serde::Serialize;
 use super::arguments::Crew;
 use super::list::{self, seconds};
 use super::{App, find, fit, score_failure, tell};
-use crate::{Bar, Failure, exit, format_count};
+use crate::{Bar, Failure, exit, format_count, this_program};
 
 /// Progress is told to programs at most so often, in ticks of the supervisor.
 const TOLD_EVERY_TICKS: u32 = 10;
@@ -107,23 +106,13 @@ pub(super) async fn job(app: &App<'_>, store: &Store, id: i64, crew: &Crew) -> R
 
 /// The command of a worker process: this program, with the same places.
 fn worker(app: &App<'_>, job: i64) -> tokio::process::Command {
-    let mut command = tokio::process::Command::new(this_program(app));
+    let mut command = tokio::process::Command::new(this_program(app.program));
     command.arg("--db").arg(&app.place.db);
     if let Some(library) = &app.place.onnxruntime {
         command.arg("--onnxruntime").arg(library);
     }
     command.args([app.command, "work", &job.to_string()]);
     command
-}
-
-/// This program, even if another version has been put in its place meanwhile, where the system can tell.
-fn this_program(app: &App<'_>) -> PathBuf {
-    /// The running program, on Linux.
-    const ITSELF: &str = "/proc/self/exe";
-    if cfg!(target_os = "linux") && Path::new(ITSELF).exists() {
-        return ITSELF.into();
-    }
-    std::env::current_exe().unwrap_or_else(|_| app.program.into())
 }
 
 /// Does the work, and tells its events.

@@ -16,7 +16,7 @@ use foretell_store::open::Store;
 
 use serde::Serialize;
 
-pub use self::arguments::{Command, Crew, parse_workers};
+pub use self::arguments::{Command, Crew, parse_timeout, parse_workers};
 pub use self::create::score;
 pub use self::fit::{FittedDocument, fit};
 pub use self::model::{Models, Wanted, models, only_duty};

@@ -8,7 +8,7 @@ use arrow_schema::DataType;
 use foretell_abi::ArrowArray;
 use thiserror::Error;
 
-/// Rows that any column of an answer may have; more is a wild length.
+/// Rows that any column of an answer may have, and that it may skip; more is a wild length.
 const PREDICTION_ROWS_MAX: usize = 1 << 30;
 
 /// What is wrong with a prediction array.
@@ -80,7 +80,8 @@ unsafe fn inspect(array: &ArrowArray, expected: &DataType, name: &str) -> Result
         DataType::Utf8 => (3, Vec::new()),
         _ => (2, Vec::new()),
     };
-    if array.offset < 0 || array.length < 0 || array.length as usize > PREDICTION_ROWS_MAX {
+    // Below zero is above everything as `usize`.
+    if [array.offset, array.length].into_iter().any(|rows| rows as usize > PREDICTION_ROWS_MAX) {
         return wrong(format!("has length {} and offset {}", array.length, array.offset));
     }
     if array.n_buffers != buffers as i64 || array.buffers.is_null() {
@@ -294,6 +295,31 @@ mod tests {
         }
         let refused = take(handed, array.data_type(), 3);
         assert!(matches!(refused, Err(BadAnswer::Contents(_))), "an item that is null: {refused:?}");
+    }
+
+    /// Lengths and offsets that no memory holds, and whose sum no number holds.
+    #[test]
+    #[expect(unsafe_code, reason = "lies as a plugin would")]
+    fn wild_offsets_are_refused() {
+        let array = ranking(&vec![Vec::new(); 2]);
+        for offset in [i64::MAX, i64::MAX - 1, PREDICTION_ROWS_MAX as i64 + 1, -1, i64::MIN] {
+            let words = |name: &str| format!("`{name}` has length 2 and offset {offset}");
+            let mut handed = handed_over(&array);
+            handed.offset = offset;
+            let refused = take(handed, array.data_type(), 2).unwrap_err();
+            assert_eq!(refused, BadAnswer::Shape(words("predictions")));
+
+            let handed = handed_over(&array);
+            // SAFETY: the first child is the list.
+            unsafe { (**handed.children).offset = offset };
+            let refused = take(handed, array.data_type(), 2).unwrap_err();
+            assert_eq!(refused, BadAnswer::Shape(words(array.fields()[0].name())));
+        }
+        let mut handed = handed_over(&array);
+        handed.offset = PREDICTION_ROWS_MAX as i64;
+        let refused = take(handed, array.data_type(), 2).unwrap_err();
+        let words = format!("`predictions` has 2 rows, and its child `{}` 2", array.fields()[0].name());
+        assert_eq!(refused, BadAnswer::Shape(words));
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl Plugin for ItemKnn {
     type Predictions = Rankings;
 
     fn open(request: &Open<'_>) -> Result<Self, Error> {
-        let settings = Settings::read(request.config()).map_err(invalid)?;
+        let settings = Settings::read(request.config())?;
         let learned = Learned::read(request.data(DATA)?.bytes()).map_err(invalid)?;
         Ok(Self {
             purchases: Purchases::open(request)?,

@@ -1,5 +1,6 @@
 //! The plugin's settings, as `[config]` of `plugin.toml` lists them.
 
+use foretell_sdk::SettingsError;
 use serde::Deserialize;
 
 /// How similarity and score are made of what was learned. A change needs no new fit.
@@ -67,24 +68,6 @@ impl Default for Settings {
     }
 }
 
-/// Why settings can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// A setting is missing, unknown, or of another type.
-    #[error("the settings can't be read: {0}")]
-    Form(#[from] serde_json::Error),
-    /// A setting is out of its range.
-    #[error("the setting `{name}` is {found}; expected {expected}")]
-    Range {
-        /// Which one.
-        name: &'static str,
-        /// Its range.
-        expected: &'static str,
-        /// Its value.
-        found: f64,
-    },
-}
-
 impl Settings {
     /// Reads the settings from the JSON object that the host hands over.
     ///
@@ -94,7 +77,7 @@ impl Settings {
     /// assert!(error.contains("missing field `count`"), "{error}");
     /// ```
     pub fn read(json: &str) -> Result<Self, SettingsError> {
-        let settings: Self = serde_json::from_str(json)?;
+        let settings: Self = serde_json::from_str(json).map_err(SettingsError::form)?;
         settings.check()?;
         Ok(settings)
     }
@@ -113,7 +96,7 @@ impl Settings {
             ("directed", self.directed, fraction(self.directed), "0 to 1"),
         ];
         match rules.into_iter().find(|(_, _, holds, _)| !holds) {
-            Some((name, found, _, expected)) => Err(SettingsError::Range { name, expected, found }),
+            Some((name, found, _, expected)) => Err(SettingsError::value(name, found, expected)),
             None => Ok(()),
         }
     }

@@ -27,6 +27,11 @@ impl<const N: usize> Classes<N> {
         self.0.resize(rows, [0.0; N]);
         self.0.as_flattened_mut()
     }
+
+    /// Those of all records so far.
+    pub fn as_slice(&self) -> &[[f32; N]] {
+        &self.0
+    }
 }
 
 impl<const N: usize> Predictions for Classes<N> {

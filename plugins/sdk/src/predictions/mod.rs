@@ -1,5 +1,6 @@
 //! What a plugin answers: one row for each record, in a form that its task fixes.
 
+mod answers;
 mod boxes;
 mod classes;
 mod forecast;
@@ -8,6 +9,7 @@ mod maps;
 mod novelty;
 mod ranking;
 
+pub use answers::{Answers, Form};
 pub use boxes::{Detected, Detections, Tracked, Tracks};
 pub use classes::Classes;
 pub use forecast::{Forecasts, Step};
@@ -62,6 +64,11 @@ macro_rules! one_float {
             pub fn fill(&mut self, rows: usize) -> &mut [f32] {
                 self.0.resize(rows, 0.0);
                 &mut self.0
+            }
+
+            /// Those of all records so far.
+            pub fn as_slice(&self) -> &[f32] {
+                &self.0
             }
         }
 

@@ -1,0 +1,134 @@
+//! {{name}}: {{description}}.
+//!
+//! The host gives the plugin columns, the plugin makes a tensor of them, and the host runs the network. What the plugin may ask for
+//! stands in `plugin.toml`.
+
+use foretell_sdk::{Classes, Column, Error, Model, Open, Plugin, Records, Tensor, TensorMut};
+
+/// Name in `plugin.toml`.
+const NAME: &str = "{{name}}";
+/// Numbers that the network takes of each record.
+const FEATURES: usize = 2;
+/// Labels of the manifest: sun, cloud, rain.
+const LABELS: usize = 3;
+
+/// The columns that the plugin reads, and its network.
+struct Weather {
+    temperature: Column<f64>,
+    humidity: Column<f64>,
+    network: Model,
+}
+
+impl Plugin for Weather {
+    type Predictions = Classes<LABELS>;
+
+    fn open(request: &Open<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            temperature: request.column("temperature")?,
+            humidity: request.column("humidity")?,
+            network: request.model("network")?,
+        })
+    }
+
+    fn predict(&self, records: &Records<'_>, classes: &mut Classes<LABELS>) -> Result<(), Error> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let features = self.features(records)?;
+        let rows = records.len() as i64;
+        let (input, output) = ([rows, FEATURES as i64], [rows, LABELS as i64]);
+        let input = Tensor::new(&features, &input)?;
+        let output = TensorMut::new(classes.fill(records.len()), &output)?;
+        self.network.run(&[input], &mut [output])
+    }
+}
+
+impl Weather {
+    /// The network's input, record by record. An error names the column and the row, and never the value.
+    fn features(&self, records: &Records<'_>) -> Result<Vec<f32>, Error> {
+        let columns = [
+            ("temperature", records.column(self.temperature)),
+            ("humidity", records.column(self.humidity)),
+        ];
+        let mut features = Vec::with_capacity(records.len() * FEATURES);
+        for row in 0..records.len() {
+            for (name, column) in columns {
+                let number = column.get(row).map(|number| number as f32);
+                let number = number.filter(|number| number.is_finite()).ok_or_else(|| {
+                    Error::invalid(format!("column `{name}` has no finite number in row {row}"))
+                })?;
+                features.push(number);
+            }
+        }
+        Ok(features)
+    }
+}
+
+foretell_sdk::export!(Weather, NAME, env!("CARGO_PKG_VERSION"));
+
+#[cfg(test)]
+mod tests {
+    use foretell_sdk::testing::{Array, Rehearsal};
+
+    use super::*;
+
+    /// The formula of `model/MODEL_CARD.md`, in the place of the network.
+    fn formula(inputs: &[Array]) -> Vec<Array> {
+        let rows = inputs[0].shape[0];
+        assert_eq!(inputs[0].shape, [rows, FEATURES]);
+        let days = inputs[0].numbers.chunks_exact(FEATURES);
+        let scores = days.flat_map(|day| {
+            let (temperature, humidity) = (day[0], day[1]);
+            let sums = [
+                0.1 * temperature - 0.04 * humidity,
+                0.0,
+                0.06 * humidity - 4.5,
+            ];
+            let powers = sums.map(f64::exp);
+            powers.map(|power| power / powers.iter().sum::<f64>())
+        });
+        vec![Array::new(&[rows, LABELS], scores)]
+    }
+
+    fn predict(
+        temperatures: &[Option<f64>],
+        humidities: &[Option<f64>],
+    ) -> Result<Vec<[f32; LABELS]>, Error> {
+        let rehearsal = Rehearsal::default()
+            .numbers("temperature", temperatures.iter().copied())
+            .numbers("humidity", humidities.iter().copied())
+            .network("network", formula);
+        Ok(rehearsal.predict::<Weather>()?.as_slice().to_vec())
+    }
+
+    #[test]
+    fn each_record_gets_the_answer_of_its_own_numbers() {
+        let classes = predict(&[Some(20.0), Some(10.0)], &[Some(50.0), Some(100.0)]).unwrap();
+        // Sums of 0, 0 and -1.5; then of -3, 0 and 1.5.
+        for (scores, sums) in classes
+            .into_iter()
+            .zip([[0.0f32, 0.0, -1.5], [-3.0, 0.0, 1.5]])
+        {
+            let total: f32 = sums.iter().map(|sum| sum.exp()).sum();
+            for (score, sum) in scores.into_iter().zip(sums) {
+                assert!((score - sum.exp() / total).abs() < 1e-6, "{scores:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_records_get_no_answers() {
+        assert_eq!(predict(&[], &[]), Ok(vec![]));
+    }
+
+    #[test]
+    fn what_is_missing_or_infinite_is_named() {
+        for bad in [None, Some(f64::NAN), Some(f64::INFINITY), Some(1e300)] {
+            let error = predict(&[Some(20.0), Some(20.0)], &[Some(50.0), bad]).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "column `humidity` has no finite number in row 1"
+            );
+        }
+    }
+}
