@@ -1,5 +1,9 @@
 //! The detections of a clip through a tracker.
 
+use std::collections::{BTreeMap, HashSet};
+use std::ops::RangeInclusive;
+
+use foretell_runtime::plugin::Plugin;
 use foretell_store::open::Store;
 use foretell_store::record::{Appender, NewRecord, Outcome, SourceInfo, SourceKind};
 use foretell_terminal::Failure;
@@ -17,6 +21,22 @@ pub const PART_DETECTIONS_MAX: usize = 200_000;
 
 /// What stands between the clip and the first frame in the name of a record of detections.
 const PART: &str = "/detections/";
+
+/// The setting from which score on a detector reports an object.
+const SCORE: &str = "score";
+/// Which scores a tracker takes for that. From 0 on, everything is reported, and nothing is known of what is sure.
+pub const DETECTOR_SCORES: RangeInclusive<f64> = 0.001..=0.999;
+
+/// From which score on a detector reports an object, where its settings say so.
+pub fn detector_score(detector: &Plugin) -> Option<f64> {
+    score_of(detector.config())
+}
+
+/// The same of settings as JSON.
+fn score_of(settings: &str) -> Option<f64> {
+    let settings: serde_json::Value = serde_json::from_str(settings).ok()?;
+    settings.get(SCORE)?.as_f64().filter(|score| DETECTOR_SCORES.contains(score))
+}
 
 /// The first frame of a record of detections, by its name.
 ///
@@ -38,6 +58,8 @@ struct Payload<'a> {
     frame_rate: f64,
     image_width: u32,
     image_height: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detector_score: Option<f64>,
     frame: Vec<usize>,
     x: Vec<f32>,
     y: Vec<f32>,
@@ -45,6 +67,15 @@ struct Payload<'a> {
     height: Vec<f32>,
     score: Vec<f32>,
     label: Vec<&'a str>,
+}
+
+/// What a detector found in the frames of a clip.
+#[derive(Clone, Copy, Debug)]
+pub struct Detected<'a> {
+    /// Boxes of each frame.
+    pub frames: &'a [Vec<Found>],
+    /// From which score on the detector reports an object, where that is known: trackers take scores by what they are beside it.
+    pub detector_score: Option<f64>,
 }
 
 /// Tracks of a clip.
@@ -56,6 +87,19 @@ pub struct Followed {
     pub parts: usize,
 }
 
+impl Followed {
+    /// Tracks of each label. One track has one label.
+    pub fn labels(&self) -> BTreeMap<&str, usize> {
+        let (mut seen, mut labels) = (HashSet::new(), BTreeMap::new());
+        for tracked in self.frames.iter().flatten() {
+            if seen.insert(tracked.track) {
+                *labels.entry(tracked.found.label.as_str()).or_default() += 1;
+            }
+        }
+        labels
+    }
+}
+
 /// Stores the detections of each frame as a record of the clip, and has the tracker follow them.
 ///
 /// # Errors
@@ -64,8 +108,9 @@ pub async fn follow(
     store: &Store,
     tracker: &Models,
     footage: &Footage,
-    found: &[Vec<Found>],
+    detected: Detected<'_>,
 ) -> Result<Followed, Failure> {
+    let Detected { frames: found, detector_score } = detected;
     let name = footage.path.display().to_string();
     let source = SourceInfo { kind: SourceKind::File, name, hash: None, mapping: None };
     let keys = KEYS.map(str::to_owned).to_vec();
@@ -74,7 +119,7 @@ pub async fn follow(
     let mut last_track = 0;
     for part in parts(found) {
         let first = followed.frames.len();
-        let record = record(footage, first, part);
+        let record = record(footage, first, Detected { frames: part, detector_score });
         let outcomes = appender.append(vec![record]).await.map_err(append_failure)?;
         let ids: Vec<i64> = outcomes
             .into_iter()
@@ -121,16 +166,17 @@ pub(crate) fn parts<T>(found: &[Vec<T>]) -> Vec<&[Vec<T>]> {
 }
 
 /// What is stored of the detections of a part, whose first frame is the clip's `first`.
-fn record(footage: &Footage, first: usize, part: &[Vec<Found>]) -> NewRecord {
+fn record(footage: &Footage, first: usize, part: Detected<'_>) -> NewRecord {
     let mut payload = Payload {
         clip: &footage.clip,
-        frames: part.len(),
+        frames: part.frames.len(),
+        detector_score: part.detector_score,
         frame_rate: footage.frame_rate.value(),
         image_width: footage.size.0,
         image_height: footage.size.1,
         ..Payload::default()
     };
-    for (frame, boxes) in part.iter().enumerate() {
+    for (frame, boxes) in part.frames.iter().enumerate() {
         for found in boxes {
             payload.frame.push(frame);
             payload.x.push(found.x);
@@ -156,6 +202,19 @@ fn record(footage: &Footage, first: usize, part: &[Vec<Found>]) -> NewRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_score_of_a_detector_is_in_its_settings() {
+        for (settings, expected) in [
+            (r#"{"layout": "yolox", "score": 0.25}"#, Some(0.25)),
+            (r#"{"score": 0}"#, None),
+            (r#"{"score": "high"}"#, None),
+            ("{}", None),
+            ("", None),
+        ] {
+            assert_eq!(score_of(settings), expected, "{settings}");
+        }
+    }
 
     #[test]
     fn a_long_clip_is_followed_in_parts() {

@@ -9,6 +9,8 @@
 //! assert_eq!(drawn.intersection_over_union(&found), 50.0 / 150.0);
 //! ```
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// A box whose sides are parallel to those of the image. The unit is the caller's, most often pixels.
@@ -66,3 +68,86 @@ impl BoundingBox {
 
 /// The greatest coordinate or side of a box: far beyond any image, and its square is far from the end of the numbers.
 pub const COORDINATE_MAX: f64 = 1e9;
+
+/// The most rows of a column: numbers of 32 bits mark them.
+pub const ROWS_MAX: usize = (u32::MAX / 2) as usize;
+
+/// Boxes that belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// What was drawn.
+    Truths,
+    /// What a detector found.
+    Detections,
+    /// What a tracker answered.
+    Hypotheses,
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Table::Truths => "truths",
+            Table::Detections => "detections",
+            Table::Hypotheses => "hypotheses",
+        })
+    }
+}
+
+/// Columns that do not describe boxes.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TableError {
+    /// There are too many boxes.
+    #[error("expected at most {ROWS_MAX} {table}, found {found}; evaluate fewer at once")]
+    Rows {
+        /// Of which boxes.
+        table: Table,
+        /// How many there are.
+        found: usize,
+    },
+    /// The columns do not describe the same boxes.
+    #[error("expected {boxes} values in the column `{column}` of the {table}, one a box, found {found}")]
+    Lengths {
+        /// Of which boxes.
+        table: Table,
+        /// The column.
+        column: &'static str,
+        /// How many boxes there are.
+        boxes: usize,
+        /// How many values the column has.
+        found: usize,
+    },
+    /// A box cannot be measured.
+    #[error(
+        "the box in row {row} of the {table} is {} x {} at ({}, {}); expected sides of at least 0, and numbers of at most \
+         {COORDINATE_MAX}",
+        .found.width, .found.height, .found.x, .found.y
+    )]
+    Box {
+        /// Of which boxes.
+        table: Table,
+        /// The first such row, counted from 0.
+        row: usize,
+        /// The box.
+        found: BoundingBox,
+    },
+}
+
+/// Checks that there are not too many boxes, that each of the columns beside them, by name and length, has a value for each, and that
+/// all can be measured.
+pub(crate) fn check_table(
+    table: Table,
+    boxes: &[BoundingBox],
+    columns: &[(&'static str, usize)],
+) -> Result<(), TableError> {
+    if boxes.len() > ROWS_MAX {
+        return Err(TableError::Rows { table, found: boxes.len() });
+    }
+    if let Some(&(column, found)) = columns.iter().find(|(_, length)| *length != boxes.len()) {
+        return Err(TableError::Lengths { table, column, boxes: boxes.len(), found });
+    }
+    match boxes.iter().position(|found| !found.is_measurable()) {
+        Some(row) => Err(TableError::Box { table, row, found: boxes[row] }),
+        None => Ok(()),
+    }
+}

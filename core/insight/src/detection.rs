@@ -71,18 +71,13 @@ mod curve;
 mod matching;
 mod report;
 
-use std::fmt;
-
 use crate::bootstrap::BootstrapError;
-use crate::boxes::{BoundingBox, COORDINATE_MAX};
+use crate::boxes::{BoundingBox, ROWS_MAX, Table, TableError, check_table};
 
 pub use report::{DETECTION_REPORT_VERSION, DetectionReport, LabelReport};
 
 /// The most detections of one label in one image that are counted: the best ones.
 pub const DETECTIONS_MAX: usize = 100;
-
-/// The most rows of a column, and the most images: numbers of 32 bits mark them.
-pub const ROWS_MAX: usize = (u32::MAX / 2) as usize;
 
 /// The most labels.
 pub const LABELS_MAX: usize = 100_000;
@@ -138,28 +133,13 @@ pub struct Columns<'a> {
     pub detections: Detections<'a>,
 }
 
-/// A table of boxes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Table {
-    /// What was drawn.
-    Truths,
-    /// What was found.
-    Detections,
-}
-
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Table::Truths => "truths",
-            Table::Detections => "detections",
-        })
-    }
-}
-
 /// Why boxes cannot be evaluated.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DetectionError {
+    /// The columns do not describe boxes.
+    #[error(transparent)]
+    Table(#[from] TableError),
     /// There are no images, or too many.
     #[error("expected 1 to {ROWS_MAX} images, found {found}; name every image that was looked at")]
     Images {
@@ -170,26 +150,6 @@ pub enum DetectionError {
     #[error("expected 1 to {LABELS_MAX} labels, found {found}")]
     Labels {
         /// How many there are.
-        found: usize,
-    },
-    /// There are too many boxes.
-    #[error("expected at most {ROWS_MAX} {table}, found {found}; evaluate fewer images")]
-    Rows {
-        /// Of which boxes.
-        table: Table,
-        /// How many there are.
-        found: usize,
-    },
-    /// The columns do not describe the same boxes.
-    #[error("expected {boxes} values in the column `{column}` of the {table}, one a box, found {found}")]
-    Lengths {
-        /// Of which boxes.
-        table: Table,
-        /// The column.
-        column: &'static str,
-        /// How many boxes there are.
-        boxes: usize,
-        /// How many values the column has.
         found: usize,
     },
     /// A box is in an image that there is not.
@@ -215,20 +175,6 @@ pub enum DetectionError {
         found: u32,
         /// How many labels there are.
         labels: usize,
-    },
-    /// A box cannot be measured.
-    #[error(
-        "the box in row {row} of the {table} is {} x {} at ({}, {}); expected sides of at least 0, and numbers of at most \
-         {COORDINATE_MAX}",
-        .found.width, .found.height, .found.x, .found.y
-    )]
-    Box {
-        /// Of which boxes.
-        table: Table,
-        /// The first such row, counted from 0.
-        row: usize,
-        /// The box.
-        found: BoundingBox,
     },
     /// An area is no area.
     #[error("row {row} of the truths has the area {found}; expected a number of at least 0")]
@@ -258,58 +204,45 @@ impl Columns<'_> {
             return Err(DetectionError::Labels { found: self.labels.len() });
         }
         let Columns { truths, detections, .. } = self;
-        self.check_boxes(Table::Truths, truths.images, truths.labels, truths.boxes)?;
-        self.check_boxes(Table::Detections, detections.images, detections.labels, detections.boxes)?;
-        if let Some(areas) = truths.areas {
-            check_length(Table::Truths, "areas", truths.boxes.len(), areas.len())?;
-            if let Some(row) = areas.iter().position(|area| !(area.is_finite() && *area >= 0.0)) {
-                return Err(DetectionError::Area { row, found: areas[row] });
-            }
+        let rows = truths.boxes.len();
+        let columns = [
+            ("images", truths.images.len()),
+            ("labels", truths.labels.len()),
+            ("areas", truths.areas.map_or(rows, <[f64]>::len)),
+            ("crowds", truths.crowds.map_or(rows, <[bool]>::len)),
+        ];
+        check_table(Table::Truths, truths.boxes, &columns)?;
+        self.check_places(Table::Truths, truths.images, truths.labels)?;
+        if let Some(areas) = truths.areas
+            && let Some(row) = areas.iter().position(|area| !(area.is_finite() && *area >= 0.0))
+        {
+            return Err(DetectionError::Area { row, found: areas[row] });
         }
-        if let Some(crowds) = truths.crowds {
-            check_length(Table::Truths, "crowds", truths.boxes.len(), crowds.len())?;
-        }
-        check_length(Table::Detections, "scores", detections.boxes.len(), detections.scores.len())?;
+        let columns = [
+            ("images", detections.images.len()),
+            ("labels", detections.labels.len()),
+            ("scores", detections.scores.len()),
+        ];
+        check_table(Table::Detections, detections.boxes, &columns)?;
+        self.check_places(Table::Detections, detections.images, detections.labels)?;
         match detections.scores.iter().position(|score| score.is_nan()) {
             Some(row) => Err(DetectionError::Score { row }),
             None => Ok(()),
         }
     }
 
-    fn check_boxes(
-        &self,
-        table: Table,
-        images: &[u32],
-        labels: &[u32],
-        boxes: &[BoundingBox],
-    ) -> Result<(), DetectionError> {
-        if boxes.len() > ROWS_MAX {
-            return Err(DetectionError::Rows { table, found: boxes.len() });
-        }
-        check_length(table, "images", boxes.len(), images.len())?;
-        check_length(table, "labels", boxes.len(), labels.len())?;
+    /// Checks that the images and labels of boxes are there.
+    fn check_places(&self, table: Table, images: &[u32], labels: &[u32]) -> Result<(), DetectionError> {
         let total = self.images;
         if let Some(row) = images.iter().position(|image| *image as usize >= total) {
             return Err(DetectionError::UnknownImage { table, row, found: images[row], images: total });
         }
         let total = self.labels.len();
-        if let Some(row) = labels.iter().position(|label| *label as usize >= total) {
-            return Err(DetectionError::UnknownLabel { table, row, found: labels[row], labels: total });
-        }
-        match boxes.iter().position(|found| !found.is_measurable()) {
-            Some(row) => Err(DetectionError::Box { table, row, found: boxes[row] }),
+        match labels.iter().position(|label| *label as usize >= total) {
+            Some(row) => Err(DetectionError::UnknownLabel { table, row, found: labels[row], labels: total }),
             None => Ok(()),
         }
     }
-}
-
-fn check_length(
-    table: Table,
-    column: &'static str,
-    boxes: usize,
-    found: usize,
-) -> Result<(), DetectionError> {
-    if boxes == found { Ok(()) } else { Err(DetectionError::Lengths { table, column, boxes, found }) }
 }
 
 #[cfg(test)]

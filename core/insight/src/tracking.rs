@@ -59,17 +59,12 @@ mod hota;
 mod identity;
 mod report;
 
-use std::fmt;
-
-use crate::boxes::{BoundingBox, COORDINATE_MAX};
+use crate::boxes::{BoundingBox, Table, TableError};
 
 pub use report::{Figures, SequenceReport, TRACKING_REPORT_VERSION, TrackingReport};
 
 /// How much boxes must agree to be the same thing, for CLEAR MOT and identity.
 pub const AGREEMENT_MIN: f64 = 0.5;
-
-/// The most rows of a sequence: numbers of 32 bits mark them.
-pub const ROWS_MAX: usize = (u32::MAX / 2) as usize;
 
 /// The most boxes of either kind in one frame: each truth is compared with each hypothesis.
 pub const FRAME_BOXES_MAX: usize = 1_000;
@@ -101,24 +96,6 @@ pub struct Sequence<'a> {
     pub hypotheses: Tracks<'a>,
 }
 
-/// A table of boxes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Table {
-    /// What was drawn.
-    Truths,
-    /// What the tracker answered.
-    Hypotheses,
-}
-
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Table::Truths => "truths",
-            Table::Hypotheses => "hypotheses",
-        })
-    }
-}
-
 /// Why tracks cannot be evaluated.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("sequence `{sequence}`: {kind}")]
@@ -133,45 +110,14 @@ pub struct TrackingError {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrackingErrorKind {
-    /// There are too many boxes.
-    #[error("expected at most {ROWS_MAX} {table}, found {found}; evaluate a shorter sequence")]
-    Rows {
-        /// Of which boxes.
-        table: Table,
-        /// How many there are.
-        found: usize,
-    },
-    /// The columns do not describe the same boxes.
-    #[error("expected {boxes} values in the column `{column}` of the {table}, one a box, found {found}")]
-    Lengths {
-        /// Of which boxes.
-        table: Table,
-        /// The column.
-        column: &'static str,
-        /// How many boxes there are.
-        boxes: usize,
-        /// How many values the column has.
-        found: usize,
-    },
+    /// The columns do not describe boxes.
+    #[error(transparent)]
+    Table(#[from] TableError),
     /// Only one of the tables has labels.
     #[error("the {missing} have no labels, but the others have; give labels to both or to none")]
     Labels {
         /// The boxes without labels.
         missing: Table,
-    },
-    /// A box cannot be measured.
-    #[error(
-        "the box in row {row} of the {table} is {} x {} at ({}, {}); expected sides of at least 0, and numbers of at most \
-         {COORDINATE_MAX}",
-        .found.width, .found.height, .found.x, .found.y
-    )]
-    Box {
-        /// Of which boxes.
-        table: Table,
-        /// The first such row, counted from 0.
-        row: usize,
-        /// The box.
-        found: BoundingBox,
     },
     /// A thing is at two places at once.
     #[error("id {id} is there twice in frame {frame} of the {table}; an id marks one box in a frame")]

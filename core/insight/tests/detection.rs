@@ -1,9 +1,9 @@
 //! Detections against the answers of pycocotools (`golden/make_detection.py` made the file), the report and its errors.
 
 use foretell_insight::bootstrap::{Bootstrap, BootstrapError};
-use foretell_insight::boxes::BoundingBox;
+use foretell_insight::boxes::{BoundingBox, Table};
 use foretell_insight::detection::{
-    Columns, DETECTION_REPORT_VERSION, DetectionError, DetectionReport, Detections, Table, Truths,
+    Columns, DETECTION_REPORT_VERSION, DetectionError, DetectionReport, Detections, Truths,
 };
 use foretell_insight::report::Estimate;
 use serde::Deserialize;

@@ -1,6 +1,6 @@
 """The network alone, on images that are ready: what no program can be faster than that runs it for each frame.
 
-    python bare.py --model network.onnx --size 300 --frames 221
+    python bare.py --model network.onnx --size 416 --frames 221
 
 Runs it twice: with all processors on one image at a time, and with as many images at a time as there are processors, each
 on one of them. Prints one line of JSON: seconds, of the quicker way.

@@ -1,8 +1,9 @@
 """Detects and tracks in a video with OpenCV, onnxruntime, supervision's ByteTrack and sqlite3.
 
-    python detect_track.py --video FILE --model network.onnx --size 300 --labels car,truck --score .3 --overlap .5 --db NEW.db
+    python detect_track.py --video FILE --model network.onnx --size 416 --labels car,truck --score .3 --overlap .5 --db NEW.db
 
-What an experienced person would write: every frame is resized, the network is asked, boxes are suppressed for each class,
+What an experienced person would write: every frame is resized (stretched, or with `--corner LEVEL` into the upper left corner of a
+square of that grey), the network is asked, boxes are suppressed for each class,
 tracked and stored. Prints one line of JSON: frames, detections, tracks, seconds.
 """
 
@@ -31,6 +32,21 @@ def objects(boxes, scores, score, overlap):
     return found[kept], sure[kept], classes[kept]
 
 
+def fitted(picture, size, level):
+    """(what the network takes, red first; pixels of the frame to one of it, across and down)."""
+    height, width = picture.shape[:2]
+    if level is None:
+        across, down = size, size
+    else:
+        across, down = (round(side * size / max(width, height)) for side in (width, height))
+    resized = cv2.resize(picture, (across, down), interpolation=cv2.INTER_AREA)
+    if (across, down) != (size, size):
+        square = np.full((size, size, 3), level, np.uint8)
+        square[:down, :across] = resized
+        resized = square
+    return cv2.cvtColor(resized, cv2.COLOR_BGR2RGB)[None], (width / across, height / down)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--video", required=True)
@@ -39,6 +55,7 @@ def main():
     parser.add_argument("--labels", required=True)
     parser.add_argument("--score", type=float, required=True)
     parser.add_argument("--overlap", type=float, required=True)
+    parser.add_argument("--corner", type=int, metavar="LEVEL", help="keep proportions, with this grey beside the frame")
     parser.add_argument("--db", required=True)
     arguments = parser.parse_args()
 
@@ -57,12 +74,10 @@ def main():
         whole, picture = video.read()
         if not whole:
             break
-        height, width = picture.shape[:2]
-        resized = cv2.resize(picture, (arguments.size, arguments.size), interpolation=cv2.INTER_AREA)
-        image = cv2.cvtColor(resized, cv2.COLOR_BGR2RGB)[None]
+        image, scale = fitted(picture, arguments.size, arguments.corner)
         boxes, scores = session.run(["boxes", "scores"], {"image": image})
         boxes, sure, classes = objects(boxes[0], scores[0], arguments.score, arguments.overlap)
-        boxes = boxes * np.array([width, height] * 2, np.float32) / arguments.size
+        boxes = boxes * np.array(scale * 2, np.float32)
         found = supervision.Detections(xyxy=boxes.reshape(-1, 4), confidence=sure, class_id=classes)
         followed = tracker.update_with_detections(found)
         for table, rows in (("detection", found), ("tracked", followed)):

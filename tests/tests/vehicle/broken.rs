@@ -65,14 +65,8 @@ fn what_is_no_picture_is_set_aside_and_the_rest_is_done() {
 /// A hundred megapixels are within what is decoded, and are seen like any other picture.
 #[test]
 fn a_picture_of_a_hundred_megapixels_is_looked_at() {
-    use image::codecs::png::{CompressionType, FilterType, PngEncoder};
     let workshop = garage();
-    let mut bytes = Vec::new();
-    let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::NoFilter);
-    let grey = vec![127_u8; 10_000 * 10_000];
-    image::ImageEncoder::write_image(encoder, &grey, 10_000, 10_000, image::ExtendedColorType::L8).unwrap();
-    drop(grey);
-    let path = workshop.write("vast.png", &bytes);
+    let path = workshop.write("vast.png", vast::black(10_000, 10_000));
     let document = &json(&workshop, &["detect", text(&path)])[0];
     assert_eq!((&document["frames"], &document["refused"]), (&1.into(), &Value::Array(Vec::new())));
 }
@@ -114,7 +108,8 @@ fn a_network_that_does_not_fit_its_layout_is_told_apart() {
     let path = clip(&workshop, "road.avi", frame);
     let finished = vehicle(&workshop, &["detect", text(&path), "--model", "another-detector"]);
     assert_eq!(finished.code, SOME_REJECTED, "{finished:?}");
-    for words in ["layout", "expected f32[n, 1917, 4]", "and 10 more"] {
+    let rows = manifest.lines().find_map(|line| line.strip_prefix("rows = ")).unwrap();
+    for words in ["layout", &format!("expected f32[n, {rows}, 4]"), "and 10 more"] {
         assert!(finished.stdout.contains(words), "{words}: {finished:?}");
     }
     // The frames are stored, for when the settings are right.
@@ -124,7 +119,13 @@ fn a_network_that_does_not_fit_its_layout_is_told_apart() {
 #[test]
 fn what_is_not_there_is_told() {
     let workshop = garage();
-    refused(&workshop, &["detect", "nowhere.mp4"], &["nowhere.mp4", "there is no such file"]);
+    let lines = workshop.path("lines.jsonl");
+    for command in ["detect", "track", "drive"] {
+        let words = [command, "nowhere.mp4", "--lines", text(&lines)];
+        refused(&workshop, &words, &["nowhere.mp4", "there is no such file"]);
+        // No empty file is left that a second try would have to replace.
+        assert!(!lines.exists(), "{command}");
+    }
     let path = workshop.write("words.mp4", "these are words, and no video");
     refused(&workshop, &["detect", text(&path)], &["words.mp4", "no video"]);
     refused(&workshop, &["track", "a.avi", "b.avi", "--clip", "one"], &["--clip", "2 inputs"]);

@@ -6,6 +6,7 @@
 mod broken;
 mod clip;
 mod follow;
+mod vast;
 
 use std::path::{Path, PathBuf};
 

@@ -6,6 +6,7 @@ use clap::{Args, ValueHint};
 
 use super::{Saved, Source};
 use crate::counting::{Line, ShapeError, Zone};
+use crate::follow::DETECTOR_SCORES;
 
 /// `foretell-vehicle track`
 #[derive(Debug, Args)]
@@ -30,6 +31,9 @@ pub struct Track {
     /// Width and height of the frames in pixels, unless they end where the outermost detections do.
     #[arg(long, value_name = "WxH", value_parser = parse_size, conflicts_with = "inputs")]
     pub size: Option<(u32, u32)>,
+    /// From which score on the detector of the file reports an object; 0.5 suits detectors that are near 1 for what is surely there.
+    #[arg(long, value_name = "SCORE", value_parser = parse_detector_score, conflicts_with = "inputs")]
+    pub detector_score: Option<f64>,
     /// What the detections of the file are.
     #[arg(long, value_name = "LABEL", default_value = "person", conflicts_with = "inputs")]
     pub label: String,
@@ -56,6 +60,13 @@ fn parse_line(text: &str) -> Result<Line, ShapeError> {
 
 fn parse_zone(text: &str) -> Result<Zone, ShapeError> {
     Zone::parse(text)
+}
+
+fn parse_detector_score(text: &str) -> Result<f64, String> {
+    let score = text.parse().ok().filter(|score| DETECTOR_SCORES.contains(score));
+    score.ok_or_else(|| {
+        format!("expected a score from {} to {}", DETECTOR_SCORES.start(), DETECTOR_SCORES.end())
+    })
 }
 
 fn parse_size(text: &str) -> Result<(u32, u32), &'static str> {
@@ -96,6 +107,9 @@ mod tests {
             ("a.mp4 --size 640x480", Some(ArgumentConflict)),
             ("a.mp4 --label car", Some(ArgumentConflict)),
             ("--detections det.txt --size 640x0", Some(ValueValidation)),
+            ("--detections det.txt --detector-score 0.25", None),
+            ("--detections det.txt --detector-score 0", Some(ValueValidation)),
+            ("a.mp4 --detector-score 0.25", Some(ArgumentConflict)),
             ("a.mp4 --line gate=0.5,0,0.5,1 --line far=-10,0,5,90 --zone lot=0,0,9,0,9,9", None),
             ("a.mp4 --line gate=0.5,0,0.5", Some(ValueValidation)),
             ("a.mp4 --zone lot=0.5,0,0.5,1", Some(ValueValidation)),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use foretell_terminal::{Bar, Failure, check_absent, exit, format_count};
 use serde::Serialize;
 
-use super::{DETECTOR, Session, show_refused};
+use super::{DETECTOR, Session, check_drawn, show_refused};
 use crate::arguments;
 use crate::canvas::Canvas;
 use crate::coco;
@@ -55,12 +55,14 @@ struct Written<'a> {
 }
 
 pub(super) async fn run(session: &Session<'_>, command: &arguments::Detect) -> Result<u8, Failure> {
-    let models = session.models(command.model.as_deref(), DETECTOR).await?;
-    let mut lines = Lines::of(&command.saved)?;
-    if let Some(file) = &command.coco {
+    for file in [&command.saved.lines, &command.coco].into_iter().flatten() {
         check_absent(file, command.saved.force)?;
     }
+    let models = session.models(command.model.as_deref(), DETECTOR).await?;
     let clips = session.footage(&command.source).await?;
+    check_drawn(&command.saved, &clips)?;
+    // Only now: where an input can't be opened, no empty file is left.
+    let mut lines = Lines::of(&command.saved)?;
     let mut results =
         command.coco.as_ref().map(|_| coco::Results::new(&models.plugin.manifest().output.labels));
     let mut documents = Vec::new();

@@ -1,6 +1,6 @@
 //! `foretell-vehicle drive`
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use foretell_media::Picture;
@@ -10,10 +10,10 @@ use foretell_video::FrameRate;
 use serde::Serialize;
 
 use super::lanes::{GUESSED, medians};
-use super::{DECISION, DETECTOR, LANES, SIGNS, Session, TRACKER, check_one_drawn, show_refused};
+use super::{DECISION, DETECTOR, LANES, SIGNS, Session, TRACKER, check_drawn, show_refused};
 use crate::canvas::{Canvas, redraw};
 use crate::drive::{Seen, Speed, Warning, decide};
-use crate::follow::{Followed, follow};
+use crate::follow::{Detected, Followed, detector_score, follow};
 use crate::footage::{Footage, Refused};
 use crate::found::{Found, Tracked, list};
 use crate::lane::Lane;
@@ -127,7 +127,7 @@ pub(super) async fn run(session: &Session<'_>, command: &arguments::Drive) -> Re
     }
     let speed = speed(command)?;
     let clips = session.footage(&command.source).await?;
-    check_one_drawn(saved, &clips)?;
+    check_drawn(saved, &clips)?;
     if let (true, Some(_)) = (command.mot.is_some() || command.speed_file.is_some(), clips.get(1)) {
         return Err(Failure::words(
             "`--mot` and `--speed-file` are about one clip, and there are several inputs",
@@ -221,7 +221,8 @@ async fn one(
     .await?;
     bar.finish();
     session.finish(lives).await?;
-    let followed = follow(&session.store, &crew.tracker, footage, &found).await?;
+    let detected = Detected { frames: &found, detector_score: detector_score(&crew.detector.plugin) };
+    let followed = follow(&session.store, &crew.tracker, footage, detected).await?;
     let signs = match &crew.signs {
         Some(models) => signs(session, models, footage, &followed, &mut refused).await?,
         None => BTreeMap::new(),
@@ -324,24 +325,13 @@ fn document<'a>(
         seconds,
         frames_per_second: driven.gone.frames as f64 / seconds,
         frame_rate: footage.frame_rate.value(),
-        tracks: count(&driven.followed.frames),
+        tracks: driven.followed.labels(),
         parts: driven.followed.parts,
         lanes: Summary::of(driven.lanes.iter().map(Option::as_ref)),
         signs: &driven.signs,
         warnings: &driven.warnings,
         refused: &driven.gone.refused,
     }
-}
-
-/// Tracks of each label. One track has one label.
-fn count(frames: &[Vec<Tracked>]) -> BTreeMap<&str, usize> {
-    let (mut seen, mut labels) = (HashSet::new(), BTreeMap::new());
-    for tracked in frames.iter().flatten() {
-        if seen.insert(tracked.track) {
-            *labels.entry(tracked.found.label.as_str()).or_default() += 1;
-        }
-    }
-    labels
 }
 
 fn show(output: Output, document: &ClipDocument<'_>, frame_rate: FrameRate) {

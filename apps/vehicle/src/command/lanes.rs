@@ -6,7 +6,7 @@ use foretell_terminal::job::Models;
 use foretell_terminal::{Bar, Failure, Output, check_absent, exit, format_count, format_percent};
 use serde::Serialize;
 
-use super::{LANES, Session, check_one_drawn, show_refused};
+use super::{LANES, Session, check_drawn, show_refused};
 use crate::arguments;
 use crate::canvas::Canvas;
 use crate::footage::{Footage, Payload, Refused};
@@ -81,7 +81,7 @@ pub(super) async fn run(session: &Session<'_>, command: &arguments::Lanes) -> Re
     }
     let models = session.models(command.model.as_deref(), LANES).await?;
     let clips = session.footage(&command.source).await?;
-    check_one_drawn(saved, &clips)?;
+    check_drawn(saved, &clips)?;
     let mut lines = Lines::of(saved)?;
     let mut sheet = command.sheet.as_ref().map(|_| Sheet::default());
     let mut looked = Vec::with_capacity(clips.len());

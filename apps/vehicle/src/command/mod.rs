@@ -14,7 +14,7 @@ use clap::CommandFactory;
 use foretell_jobs::Live;
 use foretell_store::open::Store;
 use foretell_terminal::job::{self, Models};
-use foretell_terminal::{Failure, Output, Place, exit};
+use foretell_terminal::{Failure, Output, Place, check_absent, exit};
 use foretell_video::Ffmpeg;
 
 use crate::arguments::{Arguments, Command, Saved, Source};
@@ -67,8 +67,11 @@ fn camera_file(path: &Path) -> Result<CameraFile, Failure> {
     })
 }
 
-/// Refuses to draw several inputs over each other.
-fn check_one_drawn(saved: &Saved, clips: &[Footage]) -> Result<(), Failure> {
+/// Refuses to draw several inputs over each other, and over a file that is there: better before frames are looked at than after.
+fn check_drawn(saved: &Saved, clips: &[Footage]) -> Result<(), Failure> {
+    if let Some(path) = saved.save.as_deref().filter(|path| path.is_file()) {
+        check_absent(path, saved.force)?;
+    }
     match (&saved.save, clips) {
         (Some(_), [_, _, ..]) => {
             Err(Failure::words(format!("`--save` draws one input, and there are {}", clips.len()))

@@ -6,7 +6,7 @@ use foretell_terminal::job::Models;
 use foretell_terminal::{Bar, Failure, Output, check_absent, exit, format_count};
 use serde::Serialize;
 
-use super::{DETECTOR, SIGNS, Session, check_one_drawn, show_refused};
+use super::{DETECTOR, SIGNS, Session, check_drawn, show_refused};
 use crate::arguments;
 use crate::canvas::{Canvas, redraw};
 use crate::draw;
@@ -88,7 +88,7 @@ pub(super) async fn run(session: &Session<'_>, command: &arguments::Signs) -> Re
     check_detector(detector.as_ref())?;
     let asked = Asked { signs, detector };
     let clips = session.footage(&command.source).await?;
-    check_one_drawn(saved, &clips)?;
+    check_drawn(saved, &clips)?;
     let mut lines = Lines::of(saved)?;
     let mut sheet = command.sheet.as_ref().map(|_| Sheet::default());
     let mut looked = Vec::with_capacity(clips.len());

@@ -8,12 +8,12 @@ use foretell_terminal::job::Models;
 use foretell_terminal::{Bar, Failure, Output, check_absent, exit, format_count};
 use serde::Serialize;
 
-use super::{DETECTOR, Session, TRACKER, show_refused};
+use super::{DETECTOR, Session, TRACKER, check_drawn, show_refused};
 use crate::arguments;
 use crate::canvas::{Canvas, redraw};
 use crate::counting::{Counter, Counts, Directions, LineCounts, ZoneCounts};
 use crate::draw;
-use crate::follow::{Followed, follow};
+use crate::follow::{Detected, Followed, detector_score, follow};
 use crate::footage::{Footage, Options, Refused, content_name};
 use crate::found::{Found, Tracked, list};
 use crate::lines::Lines;
@@ -76,6 +76,7 @@ pub(super) async fn run(session: &Session<'_>, command: &arguments::Track) -> Re
             (clips, Some(session.models(command.model.as_deref(), DETECTOR).await?), None)
         }
     };
+    check_drawn(saved, &clips)?;
     if let (Some(_), Some(_)) = (&command.mot, clips.get(1)) {
         return Err(Failure::words("`--mot` writes one clip, and there are several inputs")
             .hint(Some("track each in a command of its own")));
@@ -87,7 +88,9 @@ pub(super) async fn run(session: &Session<'_>, command: &arguments::Track) -> Re
     for footage in &clips {
         let mut tracking = match (&detector, given.take()) {
             (Some(detector), _) => one(session, detector, &tracker, footage).await?,
-            (None, given) => follow_given(session, &tracker, footage, given.unwrap_or_default()).await?,
+            (None, given) => {
+                follow_given(session, command, &tracker, footage, given.unwrap_or_default()).await?
+            }
         };
         tracking.counts = count_shapes(command, footage, &tracking.followed);
         if let Some(lines) = &mut lines {
@@ -117,7 +120,7 @@ pub(super) async fn run(session: &Session<'_>, command: &arguments::Track) -> Re
             known_frames: tracking.gone.known,
             seconds: tracking.time.as_secs_f64(),
             frames_per_second: tracking.gone.frames as f64 / tracking.time.as_secs_f64(),
-            tracks: count(&tracking.followed.frames),
+            tracks: tracking.followed.labels(),
             parts: tracking.followed.parts,
             counts: tracking.counts.as_ref(),
             refused: &tracking.gone.refused,
@@ -181,7 +184,8 @@ async fn one(
     .await?;
     gone.refused.append(&mut refused);
     session.finish(lives).await?;
-    let followed = follow(&session.store, tracker, footage, &found).await?;
+    let detected = Detected { frames: &found, detector_score: detector_score(&detector.plugin) };
+    let followed = follow(&session.store, tracker, footage, detected).await?;
     bar.finish();
     Ok(Tracking { followed, gone, bad_lines: Vec::new(), counts: None, time: begun.elapsed() })
 }
@@ -211,13 +215,15 @@ fn given(command: &arguments::Track, file: &Path) -> Result<(Footage, mot::Detec
 /// Tracks the detections of a file.
 async fn follow_given(
     session: &Session<'_>,
+    command: &arguments::Track,
     tracker: &Models,
     footage: &Footage,
     given: mot::Detections,
 ) -> Result<Tracking, Failure> {
     let bar = Bar::waiting("tracking", session.output.is_json());
     let begun = Instant::now();
-    let followed = follow(&session.store, tracker, footage, &given.frames).await?;
+    let detected = Detected { frames: &given.frames, detector_score: command.detector_score };
+    let followed = follow(&session.store, tracker, footage, detected).await?;
     bar.finish();
     let gone = Gone { frames: given.frames.len() as u64, ..Gone::default() };
     Ok(Tracking { followed, gone, bad_lines: given.bad, counts: None, time: begun.elapsed() })
@@ -308,15 +314,4 @@ fn draw_tracks(
     })?;
     bar.finish();
     Ok(())
-}
-
-/// Tracks of each label. One track has one label.
-fn count(frames: &[Vec<Tracked>]) -> BTreeMap<&str, usize> {
-    let (mut seen, mut labels) = (HashSet::new(), BTreeMap::new());
-    for tracked in frames.iter().flatten() {
-        if seen.insert(tracked.track) {
-            *labels.entry(tracked.found.label.as_str()).or_default() += 1;
-        }
-    }
-    labels
 }

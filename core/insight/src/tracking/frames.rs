@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::{FRAME_BOXES_MAX, PAIRS_MAX, ROWS_MAX, Sequence, Table, TrackingErrorKind, Tracks};
-use crate::boxes::BoundingBox;
+use super::{FRAME_BOXES_MAX, PAIRS_MAX, Sequence, TrackingErrorKind, Tracks};
+use crate::boxes::{BoundingBox, Table, check_table};
 
 /// One table, in the order of frames; in a frame, rows are in the order in which they came.
 #[derive(Debug)]
@@ -79,7 +79,12 @@ impl Frames {
 
 impl Side {
     fn new(table: Table, tracks: &Tracks<'_>) -> Result<Side, TrackingErrorKind> {
-        check(table, tracks)?;
+        let columns = [
+            ("frames", tracks.frames.len()),
+            ("ids", tracks.ids.len()),
+            ("labels", tracks.labels.map_or(tracks.boxes.len(), <[u32]>::len)),
+        ];
+        check_table(table, tracks.boxes, &columns)?;
         let mut order: Vec<usize> = (0..tracks.boxes.len()).collect();
         order.sort_by_key(|&row| tracks.frames[row]);
         let mut names = tracks.ids.to_vec();
@@ -121,24 +126,5 @@ impl Side {
     /// Where a frame ends whose rows begin at `from`, if it has any.
     fn end(&self, from: usize, frame: i64) -> usize {
         from + self.frames[from..].partition_point(|other| *other <= frame)
-    }
-}
-
-fn check(table: Table, tracks: &Tracks<'_>) -> Result<(), TrackingErrorKind> {
-    let boxes = tracks.boxes.len();
-    if boxes > ROWS_MAX {
-        return Err(TrackingErrorKind::Rows { table, found: boxes });
-    }
-    let columns = [
-        ("frames", tracks.frames.len()),
-        ("ids", tracks.ids.len()),
-        ("labels", tracks.labels.map_or(boxes, <[u32]>::len)),
-    ];
-    if let Some((column, found)) = columns.into_iter().find(|(_, length)| *length != boxes) {
-        return Err(TrackingErrorKind::Lengths { table, column, boxes, found });
-    }
-    match tracks.boxes.iter().position(|found| !found.is_measurable()) {
-        Some(row) => Err(TrackingErrorKind::Box { table, row, found: tracks.boxes[row] }),
-        None => Ok(()),
     }
 }

@@ -65,7 +65,7 @@ impl Plugin for Decision {
         };
         let [frame, track, lane_frame] = WHOLE_LISTS;
         Ok(Self {
-            settings: Settings::read(request.config()).map_err(invalid)?,
+            settings: Settings::read(request.config())?,
             frame_rate: request.column("frame_rate")?,
             image_width: request.column("image_width")?,
             image_height: request.column("image_height")?,

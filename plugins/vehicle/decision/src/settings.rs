@@ -1,5 +1,6 @@
 //! The plugin's settings, as `[config]` of `plugin.toml` lists them.
 
+use foretell_sdk::SettingsError;
 use serde::Deserialize;
 
 /// When to warn. Names end in their unit; a speed is in metres per second.
@@ -121,34 +122,11 @@ impl Default for Settings {
     }
 }
 
-/// Why settings can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// A setting is missing, unknown, or of another type.
-    #[error("the settings can't be read: {0}")]
-    Form(#[from] serde_json::Error),
-    /// A setting is out of its range.
-    #[error("the setting `{name}` is {found}; expected {expected}")]
-    Range {
-        /// Which one.
-        name: &'static str,
-        /// Its range.
-        expected: String,
-        /// Its value.
-        found: f64,
-    },
-    /// A setting lists too many classes.
-    #[error("the setting `{name}` has {found} classes; expected at most {CLASSES_MAX}")]
-    Classes {
-        /// Which one.
-        name: &'static str,
-        /// How many classes it has.
-        found: usize,
-    },
-}
-
 impl Settings {
     /// Reads the settings from the JSON object that the host hands over.
+    ///
+    /// # Errors
+    /// What can't be read, and the first setting out of its range, by name.
     ///
     /// ```
     /// use foretell_plugin_decision::settings::Settings;
@@ -156,7 +134,7 @@ impl Settings {
     /// assert!(error.contains("missing field `view_degrees`"), "{error}");
     /// ```
     pub fn read(json: &str) -> Result<Self, SettingsError> {
-        let settings: Self = serde_json::from_str(json)?;
+        let settings: Self = serde_json::from_str(json).map_err(SettingsError::form)?;
         settings.check()?;
         Ok(settings)
     }
@@ -165,16 +143,14 @@ impl Settings {
         for (name, classes) in [("traffic", &self.traffic), ("pedestrians", &self.pedestrians)] {
             let found = classes.len();
             if found > CLASSES_MAX {
-                return Err(SettingsError::Classes { name, found });
+                let (found, expected) =
+                    (format!("a list of {found} classes"), format!("at most {CLASSES_MAX}"));
+                return Err(SettingsError::value(name, found, expected));
             }
         }
-        let out = self.ranges().into_iter().find(|(_, found, least, most)| !(least..=most).contains(&found));
-        match out {
-            Some((name, found, least, most)) => {
-                Err(SettingsError::Range { name, found, expected: format!("{least} to {most}") })
-            }
-            None => Ok(()),
-        }
+        let mut ranges = self.ranges().into_iter();
+        ranges
+            .try_for_each(|(name, found, least, most)| SettingsError::check_range(name, found, least..=most))
     }
 
     /// Each number with the least and the most that it may be.
@@ -232,7 +208,10 @@ mod tests {
             (Settings { collision_seconds: f64::NAN, ..shipped() }, "`collision_seconds` is NaN"),
             (Settings { following_weight: 1.5, ..shipped() }, "`following_weight` is 1.5; expected 0 to 1"),
             (Settings { stopped_seconds: f64::INFINITY, ..shipped() }, "`stopped_seconds` is inf"),
-            (Settings { traffic: vec![String::new(); 1001], ..shipped() }, "`traffic` has 1001 classes"),
+            (
+                Settings { traffic: vec![String::new(); 1001], ..shipped() },
+                "`traffic` is a list of 1001 classes; expected at most 1000",
+            ),
         ] {
             let error = settings.check().unwrap_err().to_string();
             assert!(error.contains(words), "{error}");

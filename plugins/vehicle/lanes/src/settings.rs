@@ -1,7 +1,7 @@
 //! The plugin's settings.
 
 use foretell_camera::Mount;
-use foretell_sdk::Error;
+use foretell_sdk::SettingsError;
 use serde::Deserialize;
 
 /// The settings, as `[config]` of `plugin.toml` lists and explains them.
@@ -43,9 +43,8 @@ impl Settings {
     ///
     /// # Errors
     /// What cannot be read, and the first setting out of its range, by name.
-    pub fn read(json: &str) -> Result<Self, Error> {
-        let settings: Self = serde_json::from_str(json)
-            .map_err(|error| Error::invalid(format!("the settings can't be read: {error}")))?;
+    pub fn read(json: &str) -> Result<Self, SettingsError> {
+        let settings: Self = serde_json::from_str(json).map_err(SettingsError::form)?;
         for (name, found, least, most) in [
             ("view_degrees", settings.view_degrees, 10.0, 150.0),
             ("height_metres", settings.height_metres, 0.2, 10.0),
@@ -62,12 +61,7 @@ impl Settings {
             ("support_metres", settings.support_metres, 1.0, 50.0),
             ("purity", settings.purity, 0.0, 1.0),
         ] {
-            // A NaN is in no range.
-            if !(least..=most).contains(&found) {
-                return Err(Error::invalid(format!(
-                    "the setting `{name}` is {found}; expected {least} to {most}"
-                )));
-            }
+            SettingsError::check_range(name, found, least..=most)?;
         }
         Ok(settings)
     }

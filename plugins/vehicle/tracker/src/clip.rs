@@ -12,6 +12,10 @@ pub const FRAME_DETECTIONS_MAX: usize = 1000;
 pub const FRAME_RATE_MIN: f64 = 0.1;
 /// Most frames per second.
 pub const FRAME_RATE_MAX: f64 = 1000.0;
+/// Lowest score from which a detector can be said to report an object.
+pub const DETECTOR_SCORE_MIN: f64 = 0.001;
+/// Highest such score.
+pub const DETECTOR_SCORE_MAX: f64 = 0.999;
 /// Farthest that a box may be from the upper left corner of the image, and longest that a side may be, in pixels.
 pub const PIXELS_MAX: f64 = 1e6;
 
@@ -24,6 +28,8 @@ pub struct Detection {
     pub rectangle: Rectangle,
     /// How sure the detector is, 0 to 1.
     pub score: f64,
+    /// How sure that is on the scale of [`Settings`](crate::settings::Settings), 0 to 1, see [`certainty`].
+    pub certainty: f64,
     /// Its class, a position in [`Clip::classes`].
     pub class: usize,
 }
@@ -51,6 +57,8 @@ pub struct Columns<'a> {
     pub image_width: Option<i64>,
     /// Height of the image, in pixels.
     pub image_height: Option<i64>,
+    /// Score from which the detector reports an object; without it, its scores are taken as they are.
+    pub detector_score: Option<f64>,
     /// Frame, from 0, ascending.
     pub frame: &'a [i64],
     /// Left edge, in pixels of the image.
@@ -160,6 +168,13 @@ impl<'a> Columns<'a> {
         let side = |field, side| whole(field, side, 1, PIXELS_MAX as usize, "1 to 1000000 pixels");
         let sides = (side("image_width", self.image_width)?, side("image_height", self.image_height)?);
         let image = sides.0.zip(sides.1).map(|(width, height)| [width as f64, height as f64]);
+        let detector_score = self.detector_score;
+        if let Some(found) =
+            detector_score.filter(|score| !(DETECTOR_SCORE_MIN..=DETECTOR_SCORE_MAX).contains(score))
+        {
+            let problem = Problem::Range { found, expected: "0.001 to 0.999" };
+            return Err(ClipError { field: "detector_score", problem });
+        }
         self.check_lists()?;
         self.check_frames(frames)?;
         let (class_of, classes) = classes(&self.label);
@@ -172,6 +187,8 @@ impl<'a> Columns<'a> {
                 self.height[entry],
             ),
             score: self.score[entry],
+            certainty: detector_score
+                .map_or(self.score[entry], |detector_score| certainty(self.score[entry], detector_score)),
             class: class_of[entry],
         });
         Ok(Clip { frames, frame_rate, image, detections: detections.collect(), classes })
@@ -233,6 +250,20 @@ impl<'a> Columns<'a> {
         }
         Ok(())
     }
+}
+
+/// A score of a detector that reports an object from `detector_score` on, as that of one that does from 0.5 on: the same number of
+/// times the odds from which it reports.
+///
+/// ```
+/// use foretell_plugin_tracker::clip::certainty;
+/// // 1.5 times the odds: 0.6 / 0.4 is 1.5, and so is 1/3 to 2/3 beside 1/4 to 3/4.
+/// assert!((certainty(1.0 / 3.0, 0.25) - 0.6).abs() < 1e-12);
+/// assert_eq!((certainty(0.25, 0.25), certainty(0.0, 0.25), certainty(1.0, 0.25)), (0.5, 0.0, 1.0));
+/// ```
+pub fn certainty(score: f64, detector_score: f64) -> f64 {
+    let (is, is_not) = (score * (1.0 - detector_score), detector_score * (1.0 - score));
+    is / (is + is_not)
 }
 
 fn whole(

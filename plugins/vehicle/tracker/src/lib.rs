@@ -41,8 +41,9 @@
 //! - **Invariant:** the same clip has the same tracks, alone or among others: nothing is kept between calls.
 //! - **Invariant:** in a frame a track has at most one box.
 //!
-//! Pitfall: scores mean something else for each detector. The settings `birth_score` and `high_score` suit scores that are
-//! near 1 for what is surely there; lower them for a detector that is more modest, or it will find no tracks.
+//! Pitfall: scores mean something else for each detector. A clip says from which score on its detector reports an object
+//! (`detector_score`), and scores count by their odds beside that, see [`clip::certainty`]; without it, a modest detector's
+//! objects begin no tracks.
 
 pub mod assignment;
 pub mod camera;
@@ -78,6 +79,7 @@ struct Tracker {
     frame_rate: Column<f64>,
     image_width: Column<i64>,
     image_height: Column<i64>,
+    detector_score: Column<f64>,
     frame: List<i64>,
     /// x, y, width, height, score.
     numbers: [List<f64>; 5],
@@ -94,11 +96,12 @@ impl Plugin for Tracker {
     fn open(request: &Open<'_>) -> Result<Self, Error> {
         let number = |name| request.list(name);
         Ok(Self {
-            settings: Settings::read(request.config()).map_err(invalid)?,
+            settings: Settings::read(request.config())?,
             frames: request.column("frames")?,
             frame_rate: request.column("frame_rate")?,
             image_width: request.column("image_width")?,
             image_height: request.column("image_height")?,
+            detector_score: request.column("detector_score")?,
             frame: request.list("frame")?,
             numbers: [number("x")?, number("y")?, number("width")?, number("height")?, number("score")?],
             label: request.list("label")?,
@@ -108,6 +111,7 @@ impl Plugin for Tracker {
     fn predict(&self, records: &Records<'_>, tracks: &mut Tracks) -> Result<(), Error> {
         let (frames, rates) = (records.column(self.frames), records.column(self.frame_rate));
         let (widths, heights) = (records.column(self.image_width), records.column(self.image_height));
+        let detector_scores = records.column(self.detector_score);
         let frame = records.list(self.frame);
         let numbers = self.numbers.map(|list| records.list(list));
         let labels = records.list(self.label);
@@ -120,6 +124,7 @@ impl Plugin for Tracker {
                 frame_rate: rates.get(row),
                 image_width: widths.get(row),
                 image_height: heights.get(row),
+                detector_score: detector_scores.get(row),
                 frame: frame.get(row).unwrap_or_default(),
                 x,
                 y,

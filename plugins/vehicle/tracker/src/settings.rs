@@ -1,11 +1,13 @@
 //! The plugin's settings, as `[config]` of `plugin.toml` lists them.
 
+use foretell_sdk::SettingsError;
 use serde::Deserialize;
 
 /// How detections become tracks.
 ///
 /// Times are in seconds and lengths in *sizes*, the square root of the area of the object at hand, so that neither the frame
-/// rate nor how far away an object is changes what a setting means.
+/// rate nor how far away an object is changes what a setting means. Scores are those of a detector that reports an object from
+/// 0.5 on; others are brought to that scale by [`certainty`](crate::clip::certainty).
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -52,7 +54,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            birth_score: 0.7,
+            birth_score: 0.6,
             high_score: 0.6,
             low_score: 0.1,
             overlap: 0.3,
@@ -75,26 +77,11 @@ impl Default for Settings {
     }
 }
 
-/// Why settings can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// A setting is missing, unknown, or of another type.
-    #[error("the settings can't be read: {0}")]
-    Form(#[from] serde_json::Error),
-    /// A setting is out of its range.
-    #[error("the setting `{name}` is {found}; expected {expected}")]
-    Range {
-        /// Which one.
-        name: &'static str,
-        /// Its range.
-        expected: &'static str,
-        /// Its value.
-        found: f64,
-    },
-}
-
 impl Settings {
     /// Reads the settings from the JSON object that the host hands over.
+    ///
+    /// # Errors
+    /// What can't be read, and the first setting out of its range, by name.
     ///
     /// ```
     /// use foretell_plugin_tracker::settings::Settings;
@@ -102,7 +89,7 @@ impl Settings {
     /// assert!(error.contains("missing field `birth_score`"), "{error}");
     /// ```
     pub fn read(json: &str) -> Result<Self, SettingsError> {
-        let settings: Self = serde_json::from_str(json)?;
+        let settings: Self = serde_json::from_str(json).map_err(SettingsError::form)?;
         settings.check()?;
         Ok(settings)
     }
@@ -156,7 +143,7 @@ impl Settings {
             ),
         ];
         match rules.into_iter().find(|(_, _, holds, _)| !holds) {
-            Some((name, found, _, expected)) => Err(SettingsError::Range { name, expected, found }),
+            Some((name, found, _, expected)) => Err(SettingsError::value(name, found, expected)),
             None => Ok(()),
         }
     }

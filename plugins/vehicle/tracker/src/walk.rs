@@ -183,22 +183,22 @@ impl Walk<'_> {
             |detection: &Detection, camera: [f64; 2]| detection.rectangle.moved(camera.map(|shift| -shift));
         let predicted: Vec<_> = self.waiting.iter().filter(|waiting| waiting.frame + 1 == frame).collect();
         let predicted: Vec<_> = predicted.iter().map(|waiting| waiting.state.rectangle()).collect();
-        let sure = detections.iter().filter(|detection| detection.score >= self.settings.high_score);
+        let sure = detections.iter().filter(|detection| detection.certainty >= self.settings.high_score);
         let sure: Vec<_> = sure.map(|detection| place(detection, before)).collect();
         let shift = common_shift(&predicted, &sure, self.settings.camera_objects);
         let camera = [before[0] + shift[0], before[1] + shift[1]];
         self.walked.camera.push(camera);
         // A box without an area overlaps with nothing.
         let counts = |detection: &Detection| {
-            detection.score >= self.settings.low_score && detection.rectangle.area() > 0.0
+            detection.certainty >= self.settings.low_score && detection.rectangle.area() > 0.0
         };
         let numbered = detections.iter().enumerate().filter(|(_, detection)| counts(detection));
         let seen = numbered.map(|(number, detection)| Seen {
             index: first + number,
             place: place(detection, camera),
             class: detection.class,
-            is_sure: detection.score >= self.settings.high_score,
-            is_birth: detection.score >= self.settings.birth_score,
+            is_sure: detection.certainty >= self.settings.high_score,
+            is_birth: detection.certainty >= self.settings.birth_score,
         });
         seen.collect()
     }

