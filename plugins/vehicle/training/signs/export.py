@@ -1,5 +1,6 @@
 """The ONNX graph that the plugin runs: from 8 bit crops to calibrated answers."""
 
+import numpy as np
 import torch
 from onnx import TensorProto
 
@@ -9,8 +10,23 @@ from network import DARK, DEVIATION_FLOOR, LOCAL, LOCAL_FLOOR
 from shared import graph
 
 
+# The largest 8 bit number that a weight becomes.
+EIGHTH_MAX = 127
+
+
 class Graph(graph.Graph):
-    """A graph with the layers of this recipe's network."""
+    """A graph with the layers of this recipe's network. Weights of convolutions and the whitening of the distance are 8 bit
+    numbers with a scale for each channel: several members are not to take more room than they are worth.
+    """
+
+    def eighths(self, value, axes):
+        """A constant in 8 bit numbers; those along `axes` share a scale."""
+        scale = value.abs().amax(axes, keepdim=True) / EIGHTH_MAX
+        whole = self.constant((value / scale).round(), np.int8)
+        return self.add("Mul", self.add("Cast", whole, to=TensorProto.FLOAT), self.constant(scale))
+
+    def weight(self, value):
+        return self.eighths(value, (1, 2, 3)) if value.ndim == 4 else super().weight(value)
 
     def scaled(self, centred, mean_square, floor):
         """`centred` over its standard deviation and the floor."""
@@ -60,7 +76,7 @@ class Graph(graph.Graph):
             deviations.append(self.add("Sqrt", self.add("Add", variance, self.constant(novelty.VARIANCE_FLOOR))))
         numbers = self.add("Concat", *means, *deviations, axis=1)
         white = self.add("Mul", self.add("Sub", numbers, self.constant(distance.centre)), self.constant(distance.scale))
-        white = self.add("MatMul", white, self.weight(torch.from_numpy(distance.whitening)))
+        white = self.add("MatMul", white, self.eighths(torch.from_numpy(distance.whitening), (0,)))
         # |white - class|^2 = |white|^2 - 2 white . class + |class|^2; rounding may take it below 0.
         squares = self.constant((distance.classes**2).sum(1))
         products = self.add("MatMul", white, self.constant(-2 * distance.classes.T))

@@ -14,7 +14,7 @@ LOCAL_FLOOR = 0.02
 DARK = 8.0
 # Pixels of the side of the square whose mean and deviation make a pixel's local contrast.
 LOCAL = 9
-WIDTHS = (16, 32, 64, 128)
+WIDTHS = (32, 64, 128, 256)
 
 
 def standardised(image):
