@@ -107,7 +107,7 @@ def fit(network, pictures, settings, seed, checkpoint, judge, log):
     """
     torch.manual_seed(seed)
     generator = np.random.default_rng(seed)
-    mean, learned = copy.deepcopy(network), network.learned()
+    mean, learned = copy.deepcopy(network), list(network.parameters())
     optimiser = optimiser_of(learned, settings)
     steps = len(pictures) // settings["batch"] * settings["epochs"]
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: factor(step, steps))

@@ -148,9 +148,6 @@ class Road(Walk, nn.Module):
         """Of the places, [places, 2] in pixels, x before y."""
         return (self.places[:, :2] + 0.5) * self.places[:, 2:]
 
-    def learned(self):
-        return list(self.parameters())
-
     def convolved(self, image, weight, bias, stride, padding, groups):
         return functional.conv2d(image, self.weight(weight), self.weight(bias), stride, padding, 1, groups)
 
