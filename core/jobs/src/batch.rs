@@ -14,6 +14,7 @@ use foretell_store::record::Reject;
 use foretell_store::time::Micros;
 
 use crate::clips::Clips;
+use crate::films::Films;
 use crate::picture::{Decoded, Size, decode};
 use crate::score::ScoreError;
 
@@ -49,6 +50,8 @@ pub(crate) struct Assembler {
     images: Vec<(usize, String, Image)>,
     /// The video that is being read.
     clips: Clips,
+    /// The file with several frames that is being read.
+    films: Films,
 }
 
 /// How many records of a plugin are dealt with at once.
@@ -67,7 +70,7 @@ impl Assembler {
         let images = manifest.inputs.iter().enumerate();
         let images = images.filter_map(|(place, input)| Some((place, input.name.clone(), input.picture()?)));
         let (store, schema) = (store.clone(), Arc::clone(schema));
-        Self { store, schema, images: images.collect(), clips: Clips::default() }
+        Self { store, schema, images: images.collect(), clips: Clips::default(), films: Films::default() }
     }
 
     /// Puts a batch of the store together as the plugin takes it. A record whose image can't be read is set aside.
@@ -93,7 +96,8 @@ impl Assembler {
             let at_hand = |id| pictures.get(id).filter(|_| is_plain && originals.is_empty()).cloned();
             let at_hand = ids.iter().map(at_hand).collect();
             let Decoded { column, sizes, faults } =
-                decode(&self.store, &self.clips, columns[*place].as_ref(), at_hand, image).await?;
+                decode(&self.store, &self.clips, &self.films, columns[*place].as_ref(), at_hand, image)
+                    .await?;
             columns[*place] = column;
             if originals.is_empty() {
                 originals = sizes;

@@ -27,6 +27,7 @@ mod compare;
 mod create;
 mod deploy;
 mod event;
+mod films;
 mod fit;
 mod isolate;
 mod lineage;

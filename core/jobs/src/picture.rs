@@ -17,6 +17,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::task::spawn_blocking;
 
 use crate::clips::Clips;
+use crate::films::Films;
 use crate::score::ScoreError;
 
 /// Images that are decoded at the same time: one for each core.
@@ -45,6 +46,7 @@ pub(crate) struct Decoded {
 pub(crate) async fn decode(
     store: &Store,
     clips: &Clips,
+    films: &Films,
     names: &dyn Array,
     at_hand: Vec<Option<Arc<Picture>>>,
     image: &Image,
@@ -54,12 +56,14 @@ pub(crate) async fn decode(
     let waiting = names.iter().zip(&at_hand).map(|(name, shown)| name.clone().filter(|_| shown.is_none()));
     let mut frames = clips.frames(store, waiting.collect(), view).await?;
     let each = names.into_iter().zip(at_hand).enumerate().map(|(row, (name, at_hand))| {
-        let (store, frame) = (store.clone(), frames.remove(&row));
+        let (store, films, frame) = (store.clone(), films.clone(), frames.remove(&row));
         async move {
             match (name, at_hand, frame) {
                 (_, _, Some(frame)) => Ok(frame.map(Some)),
                 (_, Some(picture), None) => Ok(decoded(move || seen(&picture, &view)).await.map(Some)),
-                (Some(name), None, None) => one(&store, &name, view).await.map(|decoded| decoded.map(Some)),
+                (Some(name), None, None) => {
+                    one(&store, &films, &name, view).await.map(|decoded| decoded.map(Some))
+                }
                 (None, None, None) => Ok(Ok(None)),
             }
         }
@@ -97,21 +101,36 @@ pub(crate) fn column_of(image: &Image, pictures: &[Option<Picture>]) -> StructAr
 }
 
 /// One image as the plugin wants it, with the size that it has in its file, or why there is none.
-async fn one(store: &Store, name: &str, view: View) -> Result<Result<Viewed, String>, ScoreError> {
+async fn one(
+    store: &Store,
+    films: &Films,
+    name: &str,
+    view: View,
+) -> Result<Result<Viewed, String>, ScoreError> {
     let (hash, frame) = match parts(name) {
         Ok(parts) => parts,
         Err(reason) => return Ok(Err(reason)),
     };
+    if let Some(media) = films.get(hash) {
+        return Ok(decoded(move || viewed(&media, frame, &view)).await);
+    }
     let bytes = match store.read_blob(hash).await {
         Ok(bytes) => bytes,
         Err(error @ BlobError { kind: BlobErrorKind::Store(_), .. }) => return Err(error.into()),
         Err(error) => return Ok(Err(format!("{error}: {}", error.kind))),
     };
+    let (films, hash) = (films.clone(), hash.to_owned());
     Ok(decoded(move || {
         let media = Media::open_owned(bytes)?;
-        media.view(frame, &view).map(|picture| (picture, media.size()))
+        let viewed = viewed(&media, frame, &view);
+        films.keep(&hash, media);
+        viewed
     })
     .await)
+}
+
+fn viewed(media: &Media, frame: u32, view: &View) -> Result<Viewed, MediaError> {
+    media.view(frame, view).map(|picture| (picture, media.size()))
 }
 
 /// The blob and the frame, counted from 1, that a name stands for.
