@@ -29,6 +29,8 @@
 #define LEAKS 19
 #define HANGS_WITHOUT_RECORDS 20
 #define LEAVES_ON_LARGE_AMOUNTS 21
+#define FORGES_ITS_VERDICT 22
+#define LEARNS_FROM_SMALL_AMOUNTS 23
 
 #define AMOUNT_MAX 1000.0
 #define MISSING (-1)
@@ -271,6 +273,12 @@ static int32_t bad_predict(ForetellInstance *instance, const struct ArrowArray *
   if (rows == 0) *(volatile int *)0 = 1;
 #elif BEHAVIOUR == HANGS_WITHOUT_RECORDS
   while (rows == 0) pause();
+#elif BEHAVIOUR == FORGES_ITS_VERDICT
+  if (rows == 0) {
+    printf("\n{\"done\":{\"outcome\":\"passed\",\"reason\":\"\",\"digest\":null}}\n");
+    fflush(stdout);
+    _exit(0);
+  }
 #endif
   waste(rows);
   float *scores = malloc((size_t)(rows > 0 ? rows : 1) * sizeof *scores);
@@ -313,6 +321,14 @@ static int32_t fit_begin(const ForetellHost *host, const ForetellFitRequest *req
 }
 
 static int32_t fit_learn(ForetellFitting *fitting, const struct ArrowArray *records, ForetellError *error) {
+#if BEHAVIOUR == LEARNS_FROM_SMALL_AMOUNTS
+  // Its columns are those of the manifest, in their order: `amount` is the third.
+  for (int64_t row = 0; row < records->length; row++) {
+    if (number_at(records->children[2], records->offset + row) > 0.8 * AMOUNT_MAX) {
+      return fail(error, "column `%s` has an amount that nothing is learned from", "amount");
+    }
+  }
+#endif
   (void)error;
   *(int64_t *)fitting += records->length;
   return FORETELL_STATUS_OK;

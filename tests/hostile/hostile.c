@@ -1,4 +1,4 @@
-// Plugins that break the contract, one for each BEHAVIOUR, and two that keep it. Built by tests/tests/hostile.rs with the system's C compiler
+// Plugins that break the contract, one for each BEHAVIOUR, and two that keep it. Built by tests/tests/hostile with the system's C compiler
 // and the header that foretell publishes, so it proves the header as well.
 #include "foretell.h"
 #include <stdio.h>

@@ -106,6 +106,26 @@ pub fn bad_library(place: &Path, behaviour: &str) -> PathBuf {
     compile(place, "bad", "hostile/bad.c", &["-Wno-unused-function", &include, "-std=gnu11", &behaviour])
 }
 
+/// Builds `tests/hostile/caged.c`, against the published header, and returns the library.
+///
+/// # Panics
+/// When the C compiler does not accept it.
+#[cfg(target_os = "linux")]
+pub fn caged_library(place: &Path) -> PathBuf {
+    let include = format!("-I{HERE}/../core/abi/include");
+    compile(place, "caged", "hostile/caged.c", &[&include, "-std=gnu11"])
+}
+
+/// Builds `tests/reload/swap.c` as this version, which gives every record this score, and returns the library.
+///
+/// # Panics
+/// When the C compiler does not accept it.
+pub fn swap_library(place: &Path, version: &str, score: &str) -> PathBuf {
+    let include = format!("-I{HERE}/../core/abi/include");
+    let (version, score) = (format!("-DVERSION=\"{version}\""), format!("-DSCORE={score}f"));
+    compile(place, "swap", "reload/swap.c", &[&include, "-std=c11", &version, &score])
+}
+
 /// Builds `tests/fault/fault.c`, which makes the disk fail for programs that it is loaded into, and returns the library.
 ///
 /// # Panics
@@ -225,7 +245,11 @@ impl Workshop {
         self.path("user")
     }
 
-    fn command(&self, name: &str, arguments: &[&str]) -> Command {
+    /// A binary as it runs in the workshop, yet to be started.
+    ///
+    /// # Panics
+    /// When it was not built, or there is no ONNX Runtime.
+    pub fn command(&self, name: &str, arguments: &[&str]) -> Command {
         // The workshop's home has no ONNX Runtime: the one that the tests run with is named.
         let library = locate(&Places::of_process(None)).library().unwrap_or_else(|error| panic!("{error}"));
         let mut command = Command::new(program(name));

@@ -11,6 +11,7 @@ mod assemble;
 mod bench;
 mod demo;
 mod ffmpeg;
+mod fuzz;
 mod header;
 mod npm;
 mod onnxruntime;
@@ -48,6 +49,9 @@ enum Command {
 
     /// Measure speed beside what the same work costs without foretell
     Bench(bench::Arguments),
+
+    /// Give the host manifests and answers that nobody would write by hand
+    Fuzz(fuzz::Arguments),
 
     /// Get the pinned ONNX Runtime through pip, check it, and put it where foretell looks for it
     FetchOnnxruntime {
@@ -90,6 +94,7 @@ enum CommandError {
     Test(#[from] test::TestError),
     Demo(#[from] demo::DemoError),
     Measure(#[from] bench::MeasureError),
+    Fuzz(#[from] process::ProcessError),
 }
 
 impl CommandError {
@@ -100,6 +105,7 @@ impl CommandError {
             Self::Test(error) => error.exit_code(),
             Self::Demo(error) => error.exit_code(),
             Self::Measure(error) => error.exit_code(),
+            Self::Fuzz(error) => error.exit_code(),
             Self::Workspace(_) | Self::Fetch(_) | Self::FetchFfmpeg(_) | Self::Header(_) => 1,
         }
     }
@@ -112,6 +118,7 @@ fn run(command: &Command) -> Result<(), CommandError> {
         Command::Test => test::test(&workspace)?,
         Command::Reproduce(arguments) => reproduce::reproduce(&workspace, arguments)?,
         Command::Bench(arguments) => bench::bench(&workspace, arguments)?,
+        Command::Fuzz(arguments) => fuzz::fuzz(arguments)?,
         Command::FetchOnnxruntime { force } => onnxruntime::fetch(*force)?,
         Command::FetchFfmpeg { force } => {
             ffmpeg::fetch(*force)?;

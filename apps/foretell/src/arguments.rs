@@ -6,9 +6,13 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use foretell_conformance::CASES_MAX;
+use foretell_runtime::hash::Hash;
+use foretell_runtime::signature::Publisher;
 use foretell_terminal::job::{self, parse_timeout};
 use foretell_terminal::{Place, Within, parse_model};
 use semver::BuildMetadata;
+
+use crate::command::key::parse_publisher;
 
 /// Operate foretell: plugins, records, predictions, the database.
 #[derive(Debug, Parser)]
@@ -31,7 +35,7 @@ pub struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Begin, install, list, inspect and remove plugins.
+    /// Begin, check, sign, pack, install and look at plugins.
     #[command(subcommand)]
     Plugin(Plugin),
     /// Store records, look at them, and export them.
@@ -78,12 +82,15 @@ pub enum Plugin {
                       --model network=shop.onnx --build shop, version 0.1.0 becomes 0.1.0+shop."
     )]
     Install {
-        /// Directory with a plugin.toml.
-        #[arg(value_hint = ValueHint::DirPath)]
-        directory: PathBuf,
+        /// Directory with a plugin.toml, or an archive that `foretell plugin package` made.
+        #[arg(value_hint = ValueHint::AnyPath)]
+        plugin: PathBuf,
         /// Put it in the place of the same version with other contents.
         #[arg(long, conflicts_with = "models")]
         replace: bool,
+        /// BLAKE3 that the archive must have.
+        #[arg(long, value_name = "BLAKE3", conflicts_with = "models")]
+        hash: Option<Hash>,
         /// Another file in the place of a model, such as `network=shop.onnx`; can be given for several.
         #[arg(long = "model", value_name = "SLOT=FILE", value_parser = parse_model, requires = "build")]
         models: Vec<(String, PathBuf)>,
@@ -98,12 +105,129 @@ pub enum Plugin {
     },
     /// Hold a plugin to the contract: named checks, and records at random.
     Validate(Validate),
+    /// Measure what a plugin's calls cost beside the networks in it.
+    Bench(Bench),
+    /// Make one archive of a plugin, the same bytes wherever it is made.
+    Package(Package),
+    /// Make a pair of keys to sign plugins with.
+    Key(Key),
+    /// Sign a plugin, so that others can tell who answers for it.
+    Sign(Sign),
+    /// Say who has signed a plugin, and whether these are the files.
+    Verify(VerifyPlugin),
     /// Do one check in this process. For the program itself.
     #[command(hide = true)]
     Conform {
         /// What to do, as JSON.
         task: String,
     },
+}
+
+/// `foretell plugin bench`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A process of its own predicts generated records, and runs the plugin's networks alone with the same tensors in \
+                  turn. Times are this machine's at this moment; the ratio of both says what the plugin adds to its networks."
+)]
+pub struct Bench {
+    /// Directory with a plugin.toml; or an installed plugin, `name` or `name@version`.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub plugin: PathBuf,
+    /// Records of a call: `1,64,1024`, or `1,8,32` for images, as far as the plugin takes them, if not said.
+    #[arg(long, value_name = "N,...", value_delimiter = ',')]
+    pub rows: Vec<usize>,
+    /// For how long each size is measured.
+    #[arg(long, value_name = "S", default_value = "1", value_parser = parse_seconds)]
+    pub seconds: Duration,
+    /// How long one call may take.
+    #[arg(long, default_value = "1m", value_name = "TIME", value_parser = parse_timeout)]
+    pub timeout: Duration,
+}
+
+/// Longest measurement of one size.
+const SECONDS_MAX: f64 = 3_600.0;
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=SECONDS_MAX).contains(seconds));
+    let seconds = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| format!("expected seconds from 0 to {SECONDS_MAX}, such as `0.5`"))
+}
+
+/// `foretell plugin package`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "It holds what installing copies: manifest, library, models, documents and the signature. Sign first, if you do."
+)]
+pub struct Package {
+    /// Directory with a plugin.toml.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub directory: PathBuf,
+    /// Where to write it.
+    #[arg(long, value_name = "DIRECTORY", default_value = ".", value_hint = ValueHint::DirPath)]
+    pub output: PathBuf,
+    /// Put it in the place of the same version with other contents.
+    #[arg(long)]
+    pub replace: bool,
+}
+
+/// Where the password of a key comes from.
+#[derive(Debug, Args)]
+pub struct Password {
+    /// File whose first line is the password; FORETELL_KEY_PASSWORD or a question, if not said.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub password_file: Option<PathBuf>,
+}
+
+/// `foretell plugin key`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The keys are those of minisign: its programs can use them, and this one can use theirs."
+)]
+pub struct Key {
+    /// File for the secret key, such as `acme.key`; the public one is written to `acme.pub`.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Where its password comes from.
+    #[command(flatten)]
+    pub password: Password,
+    /// Lock the key with no password: whoever reads the file can sign.
+    #[arg(long, conflicts_with = "password_file")]
+    pub no_password: bool,
+}
+
+/// `foretell plugin sign`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "What is signed is a text of name, version and the hash of every file that installing copies; the signature is \
+                  plugin.minisig beside plugin.toml. With minisign's own program, for keys that are elsewhere:\n  \
+                  foretell plugin sign DIRECTORY --text > plugin.txt\n  \
+                  minisign -S -s KEY -m plugin.txt -x DIRECTORY/plugin.minisig"
+)]
+pub struct Sign {
+    /// Directory with a plugin.toml; or an installed plugin, `name` or `name@version`.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub plugin: PathBuf,
+    /// File with the secret key.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "text")]
+    pub key: Option<PathBuf>,
+    /// Where its password comes from.
+    #[command(flatten)]
+    pub password: Password,
+    /// Print the text that would be signed, and sign nothing.
+    #[arg(long)]
+    pub text: bool,
+}
+
+/// `foretell plugin verify`
+#[derive(Debug, Args)]
+#[command(after_help = "The exit code is 4 when none of the publishers has signed exactly these files.")]
+pub struct VerifyPlugin {
+    /// Directory with a plugin.toml, an archive, or an installed plugin, `name` or `name@version`.
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub plugin: PathBuf,
+    /// Who should have signed it: a public key, or a file with one. Can be given for several; those of the policy, if not said.
+    #[arg(long = "publisher", value_name = "KEY", value_parser = parse_publisher)]
+    pub publishers: Vec<Publisher>,
 }
 
 /// `foretell plugin validate`
@@ -170,6 +294,37 @@ pub struct New {
     /// Names of the classes that the network answers, in its order.
     #[arg(long, value_name = "NAME,...", value_delimiter = ',', requires = "model")]
     pub labels: Vec<String>,
+    /// What the numbers are that the network gives; guessed from its answers to noise, if not said.
+    #[arg(long, value_enum, requires = "model")]
+    pub answer: Option<NewAnswer>,
+}
+
+/// What the numbers are that a network gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum NewAnswer {
+    /// The probability of the second label.
+    Probability,
+    /// The logarithm of its odds.
+    Logit,
+    /// A probability for each label.
+    Probabilities,
+    /// A number for each label, whose exponential is in proportion to its probability.
+    Logits,
+    /// A number.
+    Value,
+}
+
+impl NewAnswer {
+    /// As `[config.answer]` of a manifest calls it.
+    pub fn in_manifest(self) -> &'static str {
+        match self {
+            Self::Probability => "probability",
+            Self::Logit => "logit",
+            Self::Probabilities => "probabilities",
+            Self::Logits => "logits",
+            Self::Value => "value",
+        }
+    }
 }
 
 /// What a new plugin predicts.

@@ -7,5 +7,5 @@ use foretell::arguments::Arguments;
 use foretell::command;
 
 fn main() -> ExitCode {
-    foretell_terminal::run(command::run(Arguments::parse()))
+    foretell_terminal::run(|| command::run(Arguments::parse()))
 }

@@ -106,6 +106,9 @@ pub struct Score {
     /// JSON or JSON Lines to score, `-` for standard input. Without it, stored transactions are scored.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub input: Option<PathBuf>,
+    /// Answer each line of standard input as it comes, until it ends; a model that is promoted meanwhile takes over.
+    #[arg(long, requires = "input", conflicts_with = "model")]
+    pub follow: bool,
     /// Stored transactions from this time on.
     #[arg(long, value_name = "TIME", conflicts_with = "input")]
     pub from: Option<String>,

@@ -7,5 +7,5 @@ use foretell_fraud::arguments::Arguments;
 use foretell_fraud::command;
 
 fn main() -> ExitCode {
-    foretell_terminal::run(command::run(Arguments::parse()))
+    foretell_terminal::run(|| command::run(Arguments::parse()))
 }

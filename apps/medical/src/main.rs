@@ -7,5 +7,5 @@ use foretell_medical::arguments::Arguments;
 use foretell_medical::command;
 
 fn main() -> ExitCode {
-    foretell_terminal::run(command::run(Arguments::parse()))
+    foretell_terminal::run(|| command::run(Arguments::parse()))
 }

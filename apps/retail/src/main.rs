@@ -7,5 +7,5 @@ use foretell_retail::arguments::Arguments;
 use foretell_retail::command;
 
 fn main() -> ExitCode {
-    foretell_terminal::run(command::run(Arguments::parse()))
+    foretell_terminal::run(|| command::run(Arguments::parse()))
 }

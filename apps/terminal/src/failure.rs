@@ -4,6 +4,7 @@ use std::error::Error;
 use std::future::Future;
 use std::process::ExitCode;
 
+use foretell_runtime::isolation;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 
 /// Exit codes of every app.
@@ -65,18 +66,27 @@ impl Failure {
 /// Columns that a failure takes on a terminal.
 const TERMINAL_COLUMNS: usize = 110;
 
-/// Runs a command to its exit code, and tells its failure on standard error.
-pub fn run(command: impl Future<Output = Result<u8, Failure>>) -> ExitCode {
+/// Runs a command to its exit code, and tells its failure on standard error. `command` reads the command line.
+///
+/// A program that was started to hold an isolated plugin has no command line, and serves the plugin.
+pub fn run<C: Future<Output = Result<u8, Failure>>>(command: impl FnOnce() -> C) -> ExitCode {
     // Now, since there is no other thread yet.
     foretell_runtime::onnx::refuse_telemetry();
+    let is_isolated = std::env::args_os().nth(1).is_some_and(|first| first == isolation::ARGUMENT);
     let filter = tracing_subscriber::EnvFilter::try_from_env("FORETELL_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    if is_isolated {
+        return match isolation::serve() {
+            Ok(()) => ExitCode::from(exit::DONE),
+            Err(error) => tell(&Failure::new(&error)),
+        };
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return tell(&Failure::new(&error)),
     };
-    let code = match runtime.block_on(command) {
+    let code = match runtime.block_on(command()) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => tell(&failure),
     };

@@ -1,17 +1,23 @@
 //! Where the database, the plugins and ONNX Runtime are.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
+use foretell_runtime::home::Home;
+use foretell_runtime::isolation::{CALL_TIME_MAX, Isolation, Limits, MEMORY_BYTES_MAX};
 use foretell_runtime::onnx::{Places, Runtime};
 use foretell_runtime::plugin::{LoadOptions, Plugin};
+use foretell_runtime::policy::Policy;
 use foretell_runtime::registry::Registry;
 use foretell_runtime::trust::Verified;
 use foretell_store::open::{OpenError, OpenErrorKind, OpenOptions, Store};
 
 use crate::Failure;
+use crate::arguments::parse_bytes;
+use crate::job::parse_timeout;
 
 /// How long work that is not in a hurry waits to write.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,6 +31,15 @@ pub struct Place {
     /// ONNX Runtime library to use instead of the one that is found.
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub onnxruntime: Option<PathBuf>,
+    /// Run plugins in processes of their own, without network and without writing.
+    #[arg(long, global = true)]
+    pub isolate: bool,
+    /// Memory of an isolated plugin, such as `512MiB`; 4 GiB unless given.
+    #[arg(long, global = true, value_name = "BYTES", value_parser = parse_bytes)]
+    pub isolate_memory: Option<u64>,
+    /// Time of one call of an isolated plugin, such as `5s`; 60 s unless given.
+    #[arg(long, global = true, value_name = "TIME", value_parser = parse_timeout)]
+    pub isolate_time: Option<Duration>,
 }
 
 impl Place {
@@ -65,9 +80,43 @@ impl Place {
         Places::of_process(self.onnxruntime.clone())
     }
 
-    /// ONNX Runtime, started.
+    /// ONNX Runtime, started. Plugins that are loaded with it are isolated if the user or the policy asks for it.
     pub fn runtime(&self) -> Result<Arc<Runtime>, Failure> {
-        Runtime::start(&self.places()).map_err(|error| Failure::new(&error))
+        let isolation = self.isolation()?;
+        let runtime = Runtime::start(&self.places()).map_err(|error| Failure::new(&error))?;
+        Ok(isolation.map_or_else(|| Arc::clone(&runtime), |isolation| runtime.isolating(isolation)))
+    }
+
+    /// How plugins are isolated, if they are. The policy can only ask for more than the user does.
+    fn isolation(&self) -> Result<Option<Isolation>, Failure> {
+        let home = Home::of_process().map_err(|error| Failure::new(&error))?;
+        let policy = Policy::of(&home).map_err(|error| Failure::new(&error))?;
+        let least = |own: u64, policy: Option<u64>| policy.map_or(own, |policy| own.min(policy));
+        let time = self.isolate_time.unwrap_or(CALL_TIME_MAX);
+        let limits = Limits {
+            memory_bytes_max: least(self.isolate_memory.unwrap_or(MEMORY_BYTES_MAX), policy.memory_bytes_max),
+            call_time_max: policy.call_time_max.map_or(time, |policy| time.min(policy)),
+        };
+        let program = || this_program("foretell");
+        Ok((self.isolate || policy.isolate).then(|| Isolation::new(program(), limits)))
+    }
+
+    /// The options that tell a worker of this program the same.
+    pub(crate) fn to_arguments(&self) -> Vec<OsString> {
+        let mut arguments = vec!["--db".into(), self.db.clone().into()];
+        if let Some(library) = &self.onnxruntime {
+            arguments.extend(["--onnxruntime".into(), library.clone().into()]);
+        }
+        if self.isolate {
+            arguments.push("--isolate".into());
+        }
+        if let Some(bytes) = self.isolate_memory {
+            arguments.extend(["--isolate-memory".into(), bytes.to_string().into()]);
+        }
+        if let Some(time) = self.isolate_time {
+            arguments.extend(["--isolate-time".into(), format!("{}us", time.as_micros()).into()]);
+        }
+        arguments
     }
 
     /// An installed plugin, `name` or `name@version`, whose files are those that were installed.

@@ -7,5 +7,5 @@ use foretell_vehicle::arguments::Arguments;
 use foretell_vehicle::command;
 
 fn main() -> ExitCode {
-    foretell_terminal::run(command::run(Arguments::parse()))
+    foretell_terminal::run(|| command::run(Arguments::parse()))
 }

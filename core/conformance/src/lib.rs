@@ -21,7 +21,9 @@
 //!    +------ verdict, or how it died, or that it did not answer in time
 //! ```
 //!
-//! - **Invariant:** no code of a plugin runs in the process that calls [`validate`]. A plugin that crashes, ends the process or hangs
+//! [`measure()`] asks in the same way what its calls cost.
+//!
+//! - **Invariant:** no code of a plugin runs in the process that calls [`validate`] or [`measure()`]. A plugin that crashes, ends the process or hangs
 //!   fails the check that it did so in, and no other.
 //! - **Invariant:** the same seed gives the same records, so the same verdict of a plugin that keeps the contract.
 //! - **Invariant:** a check that does not apply says why, and is neither passed nor failed. Nothing that a plugin does when it is
@@ -40,6 +42,7 @@
 mod answer;
 mod check;
 mod fuzz;
+mod measure;
 mod process;
 mod records;
 mod serve;
@@ -49,6 +52,7 @@ mod verdict;
 
 pub use answer::{ABSOLUTE_TOLERANCE, PIXELS_SHARE_MAX, RELATIVE_TOLERANCE};
 pub use check::{Check, checks};
+pub use measure::{Measure, MeasureError, MeasureErrorKind, Measured, Size, Times, measure};
 pub use process::{Task, Work};
 pub use serve::serve;
 pub use validate::{

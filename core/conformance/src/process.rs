@@ -1,6 +1,12 @@
 //! One process that does one task: started, listened to, and ended when it takes too long.
+//!
+//! The plugin is in that process, too, and prints what it likes. So what the process says begins with a [`Token`] that it was given on
+//! standard input, before the plugin was loaded: what does not is the plugin's. A plugin that searches the memory of its process for the
+//! token can still lie; it is native code, and whoever validates it looks for mistakes.
 
-use std::io::{BufRead, BufReader, Read};
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -8,12 +14,17 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::measure::{Measure, Size};
 use crate::verdict::Verdict;
 
 /// Longest line of a process that is listened to; the rest of a longer one is another line.
 const LINE_BYTES_MAX: u64 = 1 << 20;
+/// Longest piece of a detail: each of its bytes may take six in JSON.
+pub(crate) const DETAIL_BYTES_MAX: usize = LINE_BYTES_MAX as usize / 8;
 /// How much of the end of what a process told on standard error is kept.
 const TOLD_BYTES_MAX: usize = 2_000;
+/// Where a process is told to put temporary files, on Unix and on Windows.
+const TEMPORARY: [&str; 3] = ["TMPDIR", "TMP", "TEMP"];
 /// How long a process may take to end after it has closed its standard output.
 const END_TIME_MAX: Duration = Duration::from_secs(2);
 /// How often it is looked whether it has.
@@ -40,6 +51,8 @@ pub enum Work {
     Fuzz(u64),
     /// The case of the task's seed, told in detail.
     Reproduce,
+    /// What its calls cost.
+    Measure(Measure),
 }
 
 impl Task {
@@ -68,10 +81,40 @@ pub(crate) enum Message {
     Case { seed: u64 },
     /// A case is no clean answer and no clean error.
     Fault { seed: u64, reason: String },
-    /// What a case is about, in words.
+    /// A piece of what a case is about, in words; behind the one before.
     Detail { text: String },
+    /// What calls of one size cost.
+    Measured(Size),
+    /// Work goes on.
+    Working,
     /// It has come to its end.
     Done(Verdict),
+}
+
+/// What the lines of one process begin with, and those of no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Token(String);
+
+impl Token {
+    /// One that nobody can guess.
+    fn new() -> Self {
+        // Each state has keys of its own, from the system's source of what is random.
+        let word = || RandomState::new().hash_one(0);
+        Self(format!("{:016x}{:016x}", word(), word()))
+    }
+
+    /// Reads the one that this process was given: the first line of its standard input.
+    pub(crate) fn read(mut input: impl BufRead) -> std::io::Result<Self> {
+        let mut line = String::new();
+        input.read_line(&mut line)?;
+        Ok(Self(line.trim_end().to_owned()))
+    }
+
+    /// A message as a line of its own, whatever the plugin printed before it.
+    pub(crate) fn line(&self, message: &Message) -> String {
+        let message = serde_json::to_string(message).expect("messages are numbers and texts");
+        format!("\n{}{message}\n", self.0)
+    }
 }
 
 /// How a process ended.
@@ -94,16 +137,24 @@ pub(crate) fn run(
     timeout: Duration,
     mut hear: impl FnMut(Message),
 ) -> std::io::Result<End> {
+    // A process that crashes leaves its temporary files behind, so they lie where they are removed with everything else.
+    let scratch = tempfile::TempDir::new()?;
+    for name in TEMPORARY {
+        command.env(name, scratch.path());
+    }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     // It ends when this is closed, however this process ends.
-    let stdin = child.stdin.take();
+    let mut stdin = child.stdin.take().expect("standard input is piped");
+    let token = Token::new();
+    // One that has ended already is seen to.
+    let _ = writeln!(stdin, "{}", token.0);
     let stdout = child.stdout.take().expect("standard output is piped");
     let stderr = child.stderr.take().expect("standard error is piped");
     let (sender, said) = mpsc::channel();
     let (tail_sender, tail) = mpsc::channel();
     std::thread::spawn(move || {
-        listen(stdout, |message| sender.send(message).is_ok());
+        listen(stdout, &token, |message| sender.send(message).is_ok());
     });
     std::thread::spawn(move || {
         // Whoever asked may no longer want to know.
@@ -148,11 +199,12 @@ fn follow(
 }
 
 /// Passes on what a process says. A plugin may print what it likes, too.
-fn listen(stdout: impl Read, mut pass: impl FnMut(Message) -> bool) {
+fn listen(stdout: impl Read, token: &Token, mut pass: impl FnMut(Message) -> bool) {
     let mut stdout = BufReader::new(stdout);
     let mut line = Vec::new();
     while stdout.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line).is_ok_and(|bytes| bytes > 0) {
-        let message = serde_json::from_slice(&line).ok();
+        let said = line.strip_prefix(token.0.as_bytes());
+        let message = said.and_then(|said| serde_json::from_slice(said).ok());
         line.clear();
         if message.is_some_and(|message| !pass(message)) {
             return;
@@ -204,11 +256,15 @@ mod tests {
 
     #[test]
     fn every_end_is_told_apart() {
-        let done = r#"printf 'no end of line'; printf '\n{"case":{"seed":7}}\n{"done":{"outcome":"passed","reason":"r","digest":null}}\n'"#;
+        let done = r#"read t; printf 'no end of line'; printf "\n$t"'{"case":{"seed":7}}'"\n$t"'{"done":{"outcome":"passed","reason":"r","digest":null}}'"\n""#;
+        // A plugin does not know what the lines of its process begin with.
+        let forged =
+            r#"printf '\n{"case":{"seed":7}}\n{"done":{"outcome":"passed","reason":"r","digest":null}}\n'"#;
         // Those that end by themselves have the time that a busy machine may need.
         let (soon, late) = (Duration::from_secs(1), Duration::from_secs(60));
         let cases = [
             (done, late, "Done(Verdict { outcome: Passed, reason: \"r\", digest: None })"),
+            (forged, late, "Died(\"its process ended with code 0"),
             ("exit 0", late, "Died(\"its process ended with code 0"),
             ("echo mercy >&2; kill -s ABRT $$", late, "signal 6 (abort); the last that it told: mercy"),
             ("exec sleep 60", soon, "Silent"),
@@ -221,6 +277,15 @@ mod tests {
             assert!(end.contains(expected), "{script}: {end}");
             assert_eq!(heard.len(), usize::from(script == done), "{script}: {heard:?}");
         }
+    }
+
+    #[test]
+    fn what_a_process_that_crashed_left_behind_is_removed() {
+        let script = ": > \"$TMPDIR/left\" && echo \"$TMPDIR\" >&2 && kill -s ABRT $$";
+        let end = run(shell(script), Duration::from_secs(60), |_| ()).unwrap();
+        let End::Died(words) = end else { panic!("{end:?}") };
+        let (_, place) = words.split_once("told: ").unwrap_or_else(|| panic!("{words}"));
+        assert!(PathBuf::from(place).is_absolute() && !PathBuf::from(place).exists(), "{place}");
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The other side: the process in which a plugin is called.
 
 use std::io::{Read, Write};
+use std::sync::OnceLock;
 
 use foretell_runtime::onnx::Places;
 
 use crate::check::{ENTRIES, make};
 use crate::fuzz;
-use crate::process::{Message, Task, Work};
+use crate::measure;
+use crate::process::{DETAIL_BYTES_MAX, Message, Task, Token, Work};
 use crate::subject::Subject;
 use crate::verdict::{Finding, Found, Verdict, fault, passed};
 
@@ -14,12 +16,19 @@ use crate::verdict::{Finding, Found, Verdict, fault, passed};
 /// began with.
 const CASES_SEED: u64 = 0;
 
+/// What the lines of this process begin with.
+static TOKEN: OnceLock<Token> = OnceLock::new();
+
 /// Does a task in this process, and says on standard output how it ends. Whoever started the process reads that.
 ///
 /// **Invariant:** this process ends when the one that started it does: its standard input is closed then.
 pub fn serve(task: &Task, places: &Places) {
+    // Before anything of the plugin is loaded. Without it, nothing that is said is believed.
+    if let Ok(token) = Token::read(std::io::stdin().lock()) {
+        let _ = TOKEN.set(token);
+    }
     std::thread::spawn(|| {
-        // Nothing is ever written to it.
+        // Nothing more is ever written to it.
         let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
         std::process::exit(1);
     });
@@ -49,17 +58,47 @@ fn done(task: &Task, places: &Places) -> Found {
             say(&Message::Case { seed: task.seed });
             let planned = fuzz::plan(&subject, task.seed)?;
             // Told first: the plugin may take the process with it.
-            say(&Message::Detail { text: planned.in_words(&subject) });
+            for text in pieces(&planned.in_words(&subject)) {
+                say(&Message::Detail { text });
+            }
             let asked = planned.ask(&subject);
             asked.said.map_or_else(|reason| Err(fault(reason)), passed)
+        }
+        Work::Measure(what) => {
+            measure::here(&task.directory, what, task.seed, places, |message| say(&message))?;
+            passed("")
         }
     }
 }
 
 /// Tells whoever started this process. Should nobody listen any more, standard input is closed, too.
 fn say(message: &Message) {
-    let line = serde_json::to_string(message).expect("messages are numbers and texts");
+    let Some(token) = TOKEN.get() else { return };
     let mut stdout = std::io::stdout().lock();
-    // What a plugin printed may lack the end of its line.
-    let _ = write!(stdout, "\n{line}\n").and_then(|()| stdout.flush());
+    let _ = stdout.write_all(token.line(message).as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// A text in pieces that each fit into a line.
+fn pieces(text: &str) -> Vec<String> {
+    let (mut pieces, mut rest) = (Vec::new(), text);
+    while !rest.is_empty() {
+        let (piece, behind) = rest.split_at(rest.floor_char_boundary(DETAIL_BYTES_MAX));
+        pieces.push(piece.to_owned());
+        rest = behind;
+    }
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_the_whole_text() {
+        let text = "\u{4}\u{e4}".repeat(DETAIL_BYTES_MAX);
+        let pieces = pieces(&text);
+        assert_eq!(pieces.len(), 4, "a letter is not cut");
+        assert_eq!(pieces.concat(), text);
+        assert!(super::pieces("").is_empty());
+    }
 }

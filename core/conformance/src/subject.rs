@@ -277,7 +277,8 @@ pub(crate) fn predict(plugin: &Plugin, batch: &RecordBatch) -> Result<Vec<Cell>,
     }
 }
 
-/// What a plugin learns from generated records of a seed: each file that it writes.
+/// What a plugin learns from generated records of a seed: each file that it writes. Records that it refuses are left out, since a
+/// manifest does not say which values belong together: learning ends with the first refusal, so it begins again without.
 pub(crate) fn learn(
     runtime: &Arc<Runtime>,
     verified: &Verified,
@@ -285,13 +286,49 @@ pub(crate) fn learn(
 ) -> Result<Vec<(String, Vec<u8>)>, String> {
     let manifest = verified.manifest();
     let columns = columns(manifest);
-    let rows = Generator::new(manifest, seed, "learn").rows(LEARNED_RECORDS);
-    let start = FitStart { seed, update: false };
-    let fitting = Fitting::begin(runtime, verified, &LoadOptions::default(), start);
-    let fitting = fitting.map_err(|error| error.to_string())?;
-    for rows in rows.chunks(LEARNED_AT_ONCE.min(manifest.limits.rows_max)) {
-        let batch = batch(&columns, rows).map_err(|error| error.to_string())?;
-        fitting.learn(&batch).map_err(|error| error.to_string())?;
+    let rows_at_once = LEARNED_AT_ONCE.min(manifest.limits.rows_max);
+    let mut rows = Generator::new(manifest, seed, "learn").rows(LEARNED_RECORDS);
+    let learned_of = |rows: &[Row]| -> Result<_, Refused> {
+        let start = FitStart { seed, update: false };
+        let fitting = Fitting::begin(runtime, verified, &LoadOptions::default(), start);
+        let fitting = fitting.map_err(|error| Refused::whole(&error))?;
+        for (number, chunk) in rows.chunks(rows_at_once).enumerate() {
+            let batch = batch(&columns, chunk).map_err(|error| Refused::whole(&error))?;
+            fitting
+                .learn(&batch)
+                .map_err(|error| Refused { chunk: Some(number), ..Refused::whole(&error) })?;
+        }
+        fitting.finish().map_err(|error| Refused::whole(&error))
+    };
+    loop {
+        let Refused { chunk, words } = match learned_of(&rows) {
+            Ok(models) => return Ok(models),
+            Err(refused) => refused,
+        };
+        let Some(chunk) = chunk else { return Err(words) };
+        let first = chunk * rows_at_once;
+        let chunk = first..rows.len().min(first + rows_at_once);
+        // A record that is refused alone is refused in a batch.
+        let alone: HashSet<usize> = chunk.filter(|row| learned_of(&rows[*row..=*row]).is_err()).collect();
+        let kept = rows.len() - alone.len();
+        if alone.is_empty() || kept * REFUSED_FOR_EACH < LEARNED_RECORDS {
+            return Err(format!(
+                "of {LEARNED_RECORDS} generated records it learned from {kept} at most: {words}"
+            ));
+        }
+        let mut place = 0..;
+        rows.retain(|_| place.next().is_none_or(|place| !alone.contains(&place)));
     }
-    fitting.finish().map_err(|error| error.to_string())
+}
+
+/// Why learning came to no end, and at which batch, where it was one.
+struct Refused {
+    chunk: Option<usize>,
+    words: String,
+}
+
+impl Refused {
+    fn whole(error: &impl ToString) -> Self {
+        Self { chunk: None, words: error.to_string() }
+    }
 }

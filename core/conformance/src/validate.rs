@@ -184,8 +184,8 @@ pub fn reproduce(
     let (mut case, mut is_begun) = (Case { seed, ..Case::default() }, false);
     let end = run(command(&task), timeout, |message| match message {
         Message::Case { .. } => is_begun = true,
-        Message::Detail { text } => case.detail = Some(text),
-        Message::Fault { .. } | Message::Done(_) => (),
+        Message::Detail { text } => case.detail.get_or_insert_default().push_str(&text),
+        Message::Fault { .. } | Message::Measured(_) | Message::Working | Message::Done(_) => (),
     });
     let end = end.map_err(|error| failed(ValidateErrorKind::Start(error)))?;
     let verdict = verdict_of(end, timeout);
@@ -329,7 +329,7 @@ impl<C: Fn(&Task) -> Command + Sync> Examiner<'_, C> {
                     progress(found.cases);
                 }
                 Message::Fault { seed, reason } => found.faults.push(fault(seed, reason)),
-                Message::Detail { .. } | Message::Done(_) => (),
+                Message::Detail { .. } | Message::Measured(_) | Message::Working | Message::Done(_) => (),
             })?;
             let is_stuck = found.cases == before;
             match verdict_of(end, self.options.timeout) {
@@ -377,10 +377,10 @@ mod tests {
         }
     }
 
-    /// A plugin may print what it likes, such as that everything is done.
+    /// A process that says that it is done may be broken itself.
     #[test]
     fn a_process_that_is_done_without_a_case_ends_the_cases() {
-        let done = r#"printf '\n{"done":{"outcome":"passed","reason":"","digest":null}}\n'"#;
+        let done = r#"read t; printf "\n$t"'{"done":{"outcome":"passed","reason":"","digest":null}}'"\n""#;
         let command = |_: &Task| {
             let mut command = Command::new("sh");
             command.args(["-c", done]);

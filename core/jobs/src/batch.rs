@@ -20,10 +20,6 @@ use crate::score::ScoreError;
 
 /// Records of one batch. Their past should fit into the processor's cache, together with what the plugin makes of it.
 const BATCH_RECORDS: usize = 1_024;
-/// Records of one batch when they have images of one size: enough for a network to be at its best.
-const BATCH_IMAGES: usize = 32;
-/// Records of one batch when they have images of any size.
-const BATCH_IMAGES_UNSIZED: usize = 4;
 
 /// First images of records that are decoded already, by record.
 pub(crate) type Pictures = HashMap<i64, Arc<Picture>>;
@@ -56,12 +52,7 @@ pub(crate) struct Assembler {
 
 /// How many records of a plugin are dealt with at once.
 pub(crate) fn records_at_once(manifest: &Manifest) -> usize {
-    let mut images = manifest.inputs.iter().filter_map(|input| input.picture()).peekable();
-    if images.peek().is_none() {
-        return BATCH_RECORDS;
-    }
-    let most = if images.all(|image| image.size().is_some()) { BATCH_IMAGES } else { BATCH_IMAGES_UNSIZED };
-    most.min(manifest.limits.rows_max)
+    manifest.images_at_once().map_or(BATCH_RECORDS, |images| images.min(manifest.limits.rows_max))
 }
 
 impl Assembler {

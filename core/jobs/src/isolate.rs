@@ -4,10 +4,13 @@ use std::ops::Range;
 
 use arrow_array::RecordBatch;
 use foretell_runtime::check::{Refusal, check};
+use foretell_runtime::isolation::Ended;
 use foretell_runtime::plugin::{Plugin, PredictError, PredictErrorKind};
 
 use crate::outcome::{self, Predicted};
 use crate::picture::Size;
+use crate::score::ScoreError;
+use crate::supervise::LOST_MAX;
 
 /// What came out for one record.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,23 +41,44 @@ pub(crate) fn allowed(
     })
 }
 
+/// Records that ended the process of an isolated plugin, one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Lost {
+    in_a_row: u32,
+}
+
+impl Lost {
+    /// Notes that a record ended it; an error when it does not seem to be the records.
+    fn add(&mut self, ended: &Ended) -> Result<(), ScoreError> {
+        self.in_a_row += 1;
+        match self.in_a_row < LOST_MAX {
+            true => Ok(()),
+            false => Err(ScoreError::Lost { reason: ended.to_string() }),
+        }
+    }
+}
+
 /// One answer for each record, in order.
 ///
 /// Records that the manifest does not allow are refused before the plugin sees them. When the plugin fails, the batch is
-/// halved until the records that make it fail stand alone. An error means that no record can be predicted: the batch has
-/// other columns than the plugin asks for, or the work was cancelled.
+/// halved until the records that make it fail stand alone. When the process of an isolated plugin ends, the batch goes record by
+/// record, and the one that is at hand at the second end is set aside: two ends find it, where halving would need one for each
+/// half. An error means that no record can be predicted: the batch has other columns than the plugin asks for, the work was
+/// cancelled, or too many records in a row were `lost`.
 ///
 /// `originals` are the sizes of the records' images before they were resized, or none.
 pub(crate) fn predict(
     plugin: &Plugin,
     records: &RecordBatch,
     originals: &[Size],
-) -> Result<Vec<Answer>, PredictError> {
+    lost: &mut Lost,
+) -> Result<Vec<Answer>, ScoreError> {
     let mut answers = vec![None; records.num_rows()];
     let refusals = check(plugin.manifest(), records);
     for rows in allowed(&refusals, records.num_rows(), plugin.manifest().limits.rows_max) {
         let part = records.slice(rows.start, rows.len());
-        halve(plugin, &part, originals.get(rows.clone()).unwrap_or_default(), &mut answers[rows])?;
+        let originals = originals.get(rows.clone()).unwrap_or_default();
+        halve(plugin, &part, originals, &mut answers[rows], lost)?;
     }
     for Refusal { row, field, reason } in refusals {
         answers[row] = Some(Answer::Refused { field: Some(field), reason });
@@ -67,27 +91,72 @@ fn halve(
     records: &RecordBatch,
     originals: &[Size],
     answers: &mut [Option<Answer>],
-) -> Result<(), PredictError> {
-    match plugin.predict(records) {
-        Ok(predictions) => {
-            outcome::read(plugin.manifest(), predictions.columns(), originals, answers);
+    lost: &mut Lost,
+) -> Result<(), ScoreError> {
+    let error = match attempt(plugin, records, originals, answers) {
+        Ok(()) => {
+            lost.in_a_row = 0;
+            return Ok(());
+        }
+        Err(error) => error,
+    };
+    match error.kind {
+        PredictErrorKind::Cancelled | PredictErrorKind::Misfit(_) | PredictErrorKind::Restart(_) => {
+            Err(error.into())
+        }
+        PredictErrorKind::Ended(_) => singly(plugin, records, originals, answers, lost),
+        PredictErrorKind::Call(_) | PredictErrorKind::Answer(_) if answers.len() == 1 => {
+            answers[0] = Some(Answer::Refused { field: None, reason: error.kind.to_string() });
             Ok(())
         }
-        Err(error) => match error.kind {
-            PredictErrorKind::Cancelled | PredictErrorKind::Misfit(_) => Err(error),
-            PredictErrorKind::Call(_) | PredictErrorKind::Answer(_) if answers.len() == 1 => {
-                answers[0] = Some(Answer::Refused { field: None, reason: error.kind.to_string() });
-                Ok(())
-            }
-            PredictErrorKind::Call(_) | PredictErrorKind::Answer(_) => {
-                let middle = answers.len() / 2;
-                let (first, second) = answers.split_at_mut(middle);
-                let (before, behind) = originals.split_at(middle.min(originals.len()));
-                halve(plugin, &records.slice(0, middle), before, first)?;
-                halve(plugin, &records.slice(middle, second.len()), behind, second)
-            }
-        },
+        PredictErrorKind::Call(_) | PredictErrorKind::Answer(_) => {
+            let middle = answers.len() / 2;
+            let (first, second) = answers.split_at_mut(middle);
+            let (before, behind) = originals.split_at(middle.min(originals.len()));
+            halve(plugin, &records.slice(0, middle), before, first, lost)?;
+            halve(plugin, &records.slice(middle, second.len()), behind, second, lost)
+        }
     }
+}
+
+/// Predicts records one by one, after they ended a process together.
+fn singly(
+    plugin: &Plugin,
+    records: &RecordBatch,
+    originals: &[Size],
+    answers: &mut [Option<Answer>],
+    lost: &mut Lost,
+) -> Result<(), ScoreError> {
+    for (row, answer) in answers.chunks_mut(1).enumerate() {
+        let original = originals.get(row..=row).unwrap_or_default();
+        match attempt(plugin, &records.slice(row, 1), original, answer) {
+            Ok(()) => lost.in_a_row = 0,
+            Err(PredictError { kind: PredictErrorKind::Ended(ended), .. }) => {
+                answer[0] = Some(Answer::Refused { field: None, reason: ended.to_string() });
+                lost.add(&ended)?;
+            }
+            Err(PredictError {
+                kind: kind @ (PredictErrorKind::Call(_) | PredictErrorKind::Answer(_)),
+                ..
+            }) => {
+                lost.in_a_row = 0;
+                answer[0] = Some(Answer::Refused { field: None, reason: kind.to_string() });
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn attempt(
+    plugin: &Plugin,
+    records: &RecordBatch,
+    originals: &[Size],
+    answers: &mut [Option<Answer>],
+) -> Result<(), PredictError> {
+    let predictions = plugin.predict(records)?;
+    outcome::read(plugin.manifest(), predictions.columns(), originals, answers);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@
 //!   a version of the plugin.
 //! - [`answer()`] scores a few records at once, online; [`Live`] does it for records that come one after the other, such as the frames
 //!   of a clip.
+//! - [`Standing`] says who answers now, in a process that runs for long: a version that is given the role meanwhile is loaded beside the
+//!   old one, and takes its place.
 //! - [`verify()`] repeats stored predictions with the plugin, the models and the past of their time, and compares.
 //! - [`ImageProbe`] asks a plugin about changed copies of a stored image, for explanations.
 //! - [`compare()`] sets what two runs said of the same records side by side.
@@ -41,6 +43,7 @@ mod process;
 mod read;
 mod reload;
 mod score;
+mod standing;
 mod supervise;
 mod verify;
 mod work;
@@ -57,11 +60,12 @@ pub use foretell_store::job::{Fitted, FittedModel};
 pub use isolate::Answer;
 pub use lineage::Program;
 pub use live::{Live, Said, Shown, answer};
-pub use outcome::Predicted;
+pub use outcome::{Predicted, answers};
 pub use probe::{ImageProbe, ProbeError};
 pub use process::is_gone;
 pub use reload::{ReloadError, ReloadErrorKind, reload_deployed};
 pub use score::ScoreError;
+pub use standing::{Holders, Standing};
 pub use supervise::{Progress, SuperviseError, WORKERS_MAX, supervise};
 pub use verify::{Difference, Repeated, VerifyError, VerifyOptions, VerifyReport, verify};
 pub use work::{Stop, WorkError, Worked, work};

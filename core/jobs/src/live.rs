@@ -13,7 +13,7 @@ use foretell_store::record::Reject;
 use tokio::task::spawn_blocking;
 
 use crate::batch::{Batch, Pictures, records_at_once};
-use crate::isolate::Answer;
+use crate::isolate::{Answer, Lost};
 use crate::lineage::{Program, register, watermarks};
 use crate::lots::Lots;
 use crate::outcome::Predicted;
@@ -127,7 +127,9 @@ impl Live {
     /// Predicts a batch on a thread that may take its time.
     async fn add(&self, mut scored: Scored, batch: Batch) -> Result<Scored, ScoreError> {
         let plugin = Arc::clone(&self.plugin);
-        let predicted = spawn_blocking(move || scored.add_batch(&plugin, &batch).map(|()| scored)).await;
+        let predicted =
+            spawn_blocking(move || scored.add_batch(&plugin, &batch, &mut Lost::default()).map(|()| scored))
+                .await;
         predicted.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 

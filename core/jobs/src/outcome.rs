@@ -28,6 +28,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int32Type, TimestampMicrosecondType, UInt8Type};
 use arrow_array::{Array, Float32Array, ListArray, StringArray, StructArray};
 use foretell_runtime::manifest::{Manifest, NOVELTY, Task, UNFAMILIAR};
+use foretell_runtime::plugin::Predictions;
 use foretell_store::time::{TIME_MAX, TIME_MIN, format_time};
 
 use crate::isolate::Answer;
@@ -45,6 +46,16 @@ pub struct Predicted {
     pub label: Option<String>,
     /// JSON: what the score and the label do not say.
     pub output: Option<String>,
+}
+
+/// The answers that a plugin's predictions are, one for each record, as they are stored.
+///
+/// `originals` has the width and the height of each record's image, in pixels, before the host resized it for the plugin; it is empty
+/// where there are no images. Numbers that are not finite, masks of another size than they state and the like refuse their record.
+pub fn answers(manifest: &Manifest, predictions: &Predictions, originals: &[Size]) -> Vec<Answer> {
+    let mut answers = vec![None; predictions.len()];
+    read(manifest, predictions.columns(), originals, &mut answers);
+    answers.into_iter().flatten().collect()
 }
 
 /// Turns predictions, in the columns that the task fixes, into answers, one for each row.

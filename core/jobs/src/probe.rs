@@ -19,7 +19,7 @@ use thiserror::Error;
 
 use crate::batch::{Assembler, records_at_once};
 use crate::columns::{history_specs, inputs};
-use crate::isolate::{Answer, predict};
+use crate::isolate::{Answer, Lost, predict};
 use crate::picture::{column_of, wanted};
 use crate::score::ScoreError;
 
@@ -176,7 +176,7 @@ impl<'p> ImageProbe<'p> {
     /// # Errors
     /// The plugin refuses the image, or was stopped.
     pub fn answer(&self) -> Result<crate::Predicted, ProbeError> {
-        match predict(self.plugin, &self.columns, &[])?.pop() {
+        match predict(self.plugin, &self.columns, &[], &mut Lost::default())?.pop() {
             Some(Answer::Predicted(predicted)) => Ok(predicted),
             Some(Answer::Refused { field, reason }) => {
                 Err(ProbeError::Refused { record: self.record, field, reason })

@@ -15,8 +15,9 @@ use thiserror::Error;
 
 use crate::batch::{Assembler, Batch, Pictures};
 use crate::columns::{InputError, history_specs, inputs};
-use crate::isolate::{Answer, predict};
+use crate::isolate::{Answer, Lost, predict};
 use crate::outcome::Predicted;
+use crate::supervise::{LOST_HINT, LOST_MAX};
 
 /// Why records could not be scored. What was committed before stays.
 #[derive(Debug, Error)]
@@ -48,6 +49,12 @@ pub enum ScoreError {
     /// No record can be predicted.
     #[error(transparent)]
     Predict(#[from] PredictError),
+    /// It does not seem to be the records: an isolated plugin predicts none of them.
+    #[error("{LOST_MAX} records in a row could not be predicted; of the last one: {reason}")]
+    Lost {
+        /// What was the matter with the last one.
+        reason: String,
+    },
     /// The store's columns are not those of the manifest.
     #[error("the store's columns are not those of the manifest")]
     Columns(#[from] ArrowError),
@@ -72,6 +79,7 @@ impl ScoreError {
             Self::Job(error) => error.kind.hint(),
             Self::Select(error) => error.kind.hint(),
             Self::Write(error) => error.kind.hint(),
+            Self::Lost { .. } => Some(LOST_HINT),
             _ => None,
         }
     }
@@ -123,9 +131,14 @@ pub(crate) struct Scored {
 
 impl Scored {
     /// Predicts a batch; records that don't fit the plugin's inputs are already set aside in it.
-    pub(crate) fn add_batch(&mut self, plugin: &Plugin, batch: &Batch) -> Result<(), ScoreError> {
+    pub(crate) fn add_batch(
+        &mut self,
+        plugin: &Plugin,
+        batch: &Batch,
+        lost: &mut Lost,
+    ) -> Result<(), ScoreError> {
         self.rejects.extend_from_slice(&batch.rejects);
-        let answers = predict(plugin, &batch.records, &batch.originals)?;
+        let answers = predict(plugin, &batch.records, &batch.originals, lost)?;
         for (&record_id, answer) in batch.ids.iter().zip(answers) {
             self.add(record_id, answer);
         }
@@ -138,6 +151,7 @@ impl Scored {
         plugin: &Plugin,
         batch: &Batch,
         poison: &[Poison],
+        lost: &mut Lost,
         next: impl Fn(i64),
     ) -> Result<(), ScoreError> {
         self.rejects.extend_from_slice(&batch.rejects);
@@ -148,7 +162,7 @@ impl Scored {
             }
             next(record_id);
             let original = batch.originals.get(row..=row).unwrap_or_default();
-            for answer in predict(plugin, &batch.records.slice(row, 1), original)? {
+            for answer in predict(plugin, &batch.records.slice(row, 1), original, lost)? {
                 self.add(record_id, answer);
             }
         }

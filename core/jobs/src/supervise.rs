@@ -35,7 +35,9 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 /// Workers that die one after the other, without a chunk being done and no call to blame, until it is given up.
 const DEATHS_MAX: u32 = 5;
 /// Records that end a worker one after the other, without a single one being predicted, until it is given up.
-const LOST_MAX: u32 = 32;
+pub(crate) const LOST_MAX: u32 = 32;
+/// What to do then.
+pub(crate) const LOST_HINT: &str = "see whether the plugin works on this machine";
 /// Workers of one job on one machine.
 pub const WORKERS_MAX: usize = 64;
 
@@ -79,7 +81,7 @@ impl SuperviseError {
             Self::Deaths { .. } => {
                 Some("see whether memory ran out, then resume the job; what was done is kept")
             }
-            Self::Lost { .. } => Some("see whether the plugin works on this machine"),
+            Self::Lost { .. } => Some(LOST_HINT),
             Self::Start(_) => None,
         }
     }

@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::agree::Agreement;
 use crate::batch::{Pictures, records_at_once};
-use crate::isolate::{Answer, predict};
+use crate::isolate::{Answer, Lost, predict};
 use crate::lineage::watermarks;
 use crate::lots::Lots;
 use crate::reload::{ReloadError, reload};
@@ -200,7 +200,7 @@ async fn again(
     while let Some(ids) = lots.next() {
         match recall.records(ids, watermarks(run), &Pictures::new()).await {
             Ok(batch) => {
-                let answers = predict(plugin, &batch.records, &batch.originals)?;
+                let answers = predict(plugin, &batch.records, &batch.originals, &mut Lost::default())?;
                 again.extend(batch.ids.into_iter().zip(answers));
             }
             Err(error) => lots.halve(ids, error)?,

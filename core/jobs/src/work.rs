@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 
 use crate::create::{end_gone_workers, find};
 use crate::event::Event;
+use crate::isolate::Lost;
 use crate::lineage::watermarks;
 use crate::presence::{LOOK_EVERY, Presence};
 use crate::process::identity;
@@ -120,7 +121,9 @@ pub async fn work(
     if job.kind != JobKind::Score {
         return Err(WorkError::Kind(job.id));
     }
-    let plugin = Arc::new(reload(registry, runtime, &run)?);
+    // An isolated plugin is ended by whoever asks it: here.
+    let runtime = runtime.within(Duration::from_micros(job.timeout.cast_unsigned()));
+    let plugin = Arc::new(reload(registry, &runtime, &run)?);
     end_gone_workers(store, job.id).await?;
     let worker = store.enter_worker(job.id, &identity()).await.map_err(ScoreError::from)?;
     tell(Event::Entered { worker: worker.worker });
@@ -265,6 +268,13 @@ impl Worker {
         to_write: mpsc::Sender<Finished>,
     ) -> Result<(), ScoreError> {
         let mut current: Option<(Box<Chunk>, Scored, Duration)> = None;
+        let mut lost = Lost::default();
+        // Whatever happens to this process is not the doing of a plugin that is not in it.
+        let tell = |event| {
+            if !self.plugin.is_isolated() {
+                (self.tell)(event);
+            }
+        };
         while let Some(message) = read.blocking_recv() {
             if self.presence.stop.is_stopped() {
                 break;
@@ -274,14 +284,15 @@ impl Worker {
                 Read::Batch(batch) => {
                     let (chunk, scored, spent) = current.as_mut().expect("a batch comes after its chunk");
                     let start = Instant::now();
-                    let call = |record| (self.tell)(Event::Called { chunk: chunk.number, record });
+                    let call = |record| tell(Event::Called { chunk: chunk.number, record });
                     if chunk.careful {
-                        scored.add_records(&self.plugin, &batch, &chunk.poison, |id| call(Some(id)))?;
+                        let poison = &chunk.poison;
+                        scored.add_records(&self.plugin, &batch, poison, &mut lost, |id| call(Some(id)))?;
                     } else {
                         call(None);
-                        scored.add_batch(&self.plugin, &batch)?;
+                        scored.add_batch(&self.plugin, &batch, &mut lost)?;
                     }
-                    (self.tell)(Event::Returned);
+                    tell(Event::Returned);
                     *spent += start.elapsed();
                 }
                 Read::End(waited) => {

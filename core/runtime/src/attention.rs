@@ -8,16 +8,16 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int32Type};
-use arrow_array::{RecordBatch, StructArray};
-use arrow_schema::{DataType, Field, Fields};
+use arrow_array::{Array, RecordBatch, StructArray};
+use arrow_schema::{DataType, Field, Schema};
 use foretell_abi as abi;
-use foretell_abi::ATTENTION_CAPABILITY;
+use foretell_abi::{ATTENTION_CAPABILITY, ArrowArray};
 use thiserror::Error;
 
 use crate::exchange::take;
 use crate::load::capability;
 use crate::manifest::{Manifest, Task};
-use crate::plugin::{Plugin, PredictErrorKind};
+use crate::plugin::{Place, Plugin, PredictErrorKind};
 
 /// Why a plugin did not say where its predictions come from.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -80,7 +80,10 @@ pub struct Maps {
 impl Plugin {
     /// Whether it can say where in an image its predictions come from.
     pub fn has_attention(&self) -> bool {
-        attention(self.table()).is_some()
+        match self.place() {
+            Place::Here(instance) => attention(instance.table()).is_some(),
+            Place::Apart(apart) => apart.has_attention(),
+        }
     }
 
     /// Says for each record where in its image the prediction comes from. The records are those of
@@ -90,11 +93,18 @@ impl Plugin {
     }
 
     fn attend_kind(&self, records: &RecordBatch) -> Result<Vec<Maps>, AttentionErrorKind> {
-        let table = attention(self.table())
+        let instance = match self.place() {
+            Place::Here(instance) => instance,
+            Place::Apart(apart) if apart.has_attention() => {
+                return Maps::read(&apart.attend(records)?, self.manifest());
+            }
+            Place::Apart(_) => return Err(AttentionErrorKind::NoCapability),
+        };
+        let table = attention(instance.table())
             .ok_or(AttentionErrorKind::NoCapability)?
             .map_err(|found| AttentionErrorKind::Table { found })?;
         let attend = table.attend.ok_or(AttentionErrorKind::Table { found: table.size })?;
-        let answer = self.call(records, |instance, records, answer, error| {
+        let answer = instance.call(records, |instance, records, answer, error| {
             #[expect(unsafe_code, reason = "calls the plugin")]
             // SAFETY: the instance is open, the records are lent for the call with the schema given at open, and the plugin
             // writes to `answer` and `error` alone.
@@ -102,9 +112,34 @@ impl Plugin {
                 attend(instance, records, answer, error)
             }
         })?;
-        let columns = take(answer, &maps_type(), records.num_rows()).map_err(PredictErrorKind::from)?;
-        let classes = classes(self.manifest());
-        (0..records.num_rows()).map(|row| maps(&columns, row, classes)).collect()
+        #[expect(unsafe_code, reason = "reads what the plugin made")]
+        // SAFETY: by its contract, what it answers is readable.
+        unsafe {
+            Maps::take(answer, self.manifest(), records.num_rows())
+        }
+    }
+}
+
+impl Maps {
+    /// Takes over what a plugin answered to `rows` records, after looking at everything that can be looked at. Whatever comes of it,
+    /// the answer is released.
+    ///
+    /// # Safety
+    /// As of [`Predictions::take`](crate::plugin::Predictions::take).
+    #[expect(unsafe_code, reason = "reads what a plugin made")]
+    pub unsafe fn take(
+        answer: ArrowArray,
+        manifest: &Manifest,
+        rows: usize,
+    ) -> Result<Vec<Self>, AttentionErrorKind> {
+        let maps = DataType::Struct(maps_schema().fields().clone());
+        Self::read(&take(answer, &maps, rows).map_err(PredictErrorKind::from)?, manifest)
+    }
+
+    /// Reads the columns of [`maps_schema`].
+    fn read(columns: &StructArray, manifest: &Manifest) -> Result<Vec<Self>, AttentionErrorKind> {
+        let classes = classes(manifest);
+        (0..columns.len()).map(|row| maps(columns, row, classes)).collect()
     }
 }
 
@@ -125,11 +160,12 @@ fn classes(manifest: &Manifest) -> usize {
     }
 }
 
-fn maps_type() -> DataType {
+/// Columns of an answer: the sides of a record's maps, and their values, one map after the other.
+pub(crate) fn maps_schema() -> Schema {
     let side = |name| Field::new(name, DataType::Int32, false);
     let item = Arc::new(Field::new("item", DataType::Float32, false));
     let values = Field::new("values", DataType::List(item), false);
-    DataType::Struct(Fields::from(vec![side("height"), side("width"), values]))
+    Schema::new(vec![side("height"), side("width"), values])
 }
 
 fn maps(columns: &StructArray, row: usize, classes: usize) -> Result<Maps, AttentionErrorKind> {

@@ -33,8 +33,10 @@ use foretell_abi::{
     ArrowArray, Bytes, FIT_CAPABILITY, FitOutput, FitOutputContext, FitRequest, STATUS_CANCELLED,
     STATUS_INVALID, STATUS_OK, Status,
 };
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::isolation::{ApartFitting, Ended};
 use crate::load::{CallError, LoadErrorKind, LoadOptions, Loaded, Misfit, capability};
 use crate::onnx::{MODEL_BYTES_MAX, Runtime};
 use crate::trust::Verified;
@@ -116,10 +118,16 @@ pub enum FitErrorKind {
         /// How many bytes it said there were.
         length: usize,
     },
+    /// The process of an isolated plugin came to an early end, and what it had learned is gone.
+    #[error(transparent)]
+    Process(#[from] Ended),
+    /// An isolated plugin did not do it; these are the words of its process.
+    #[error("{0}")]
+    Apart(String),
 }
 
 /// How learning begins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FitStart {
     /// Where everything random begins: the same seed, records and settings give the same files.
     pub seed: u64,
@@ -128,8 +136,21 @@ pub struct FitStart {
 }
 
 /// A plugin that is learning. Share it by reference; calls take turns.
+///
+/// Its code runs in this process, or in another one if the runtime that loaded it [isolates](crate::isolation).
 pub struct Fitting {
     plugin: String,
+    place: Place,
+}
+
+/// Where the code of a plugin runs.
+enum Place {
+    Here(Box<Lesson>),
+    Apart(Box<ApartFitting>),
+}
+
+/// A plugin that is learning in this process.
+struct Lesson {
     loaded: Loaded,
     calls: Calls,
     /// Models that the plugin writes.
@@ -140,10 +161,10 @@ pub struct Fitting {
 
 // SAFETY: the interface says that a fitting may be used from any thread, by one at a time, which the lock around it sees to.
 #[expect(unsafe_code, reason = "the fitting is the plugin's own, handed from thread to thread by contract")]
-unsafe impl Send for Fitting {}
+unsafe impl Send for Lesson {}
 // SAFETY: as above; what else is shared is not changed.
 #[expect(unsafe_code, reason = "the fitting is the plugin's own, handed from thread to thread by contract")]
-unsafe impl Sync for Fitting {}
+unsafe impl Sync for Lesson {}
 
 impl std::fmt::Debug for Fitting {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -174,33 +195,61 @@ impl Fitting {
         options: &LoadOptions,
         start: FitStart,
     ) -> Result<Fitting, FitError> {
+        let place = match runtime.isolation() {
+            None => begin(runtime, verified, options, start).map(|lesson| Place::Here(Box::new(lesson))),
+            Some(isolation) => ApartFitting::begin(isolation, runtime, verified, options, start)
+                .map(|apart| Place::Apart(Box::new(apart))),
+        };
         let plugin = verified.title();
-        begin(runtime, verified, options, start).map_err(|kind| FitError { plugin, kind })
+        match place {
+            Ok(place) => Ok(Self { plugin, place }),
+            Err(kind) => Err(FitError { plugin, kind }),
+        }
     }
 
     /// Columns that a batch must have: those of [`Plugin::schema`](crate::plugin::Plugin::schema).
     pub fn schema(&self) -> &SchemaRef {
-        &self.loaded.schema
+        match &self.place {
+            Place::Here(lesson) => &lesson.loaded.given.schema,
+            Place::Apart(apart) => apart.schema(),
+        }
     }
 
-    /// Asks a running call to stop (`true`), or lets later ones go on (`false`).
+    /// Asks a running call to stop (`true`), or lets later ones go on (`false`). An isolated plugin is not asked: its process ends.
     pub fn set_cancelled(&self, cancelled: bool) {
-        self.loaded.set_cancelled(cancelled);
+        match &self.place {
+            Place::Here(lesson) => lesson.loaded.set_cancelled(cancelled),
+            Place::Apart(apart) => apart.set_cancelled(cancelled),
+        }
     }
 
     /// Learns from the next records: each once, in the order of event time, then of record id.
     ///
     /// A batch that is not what the manifest asks for is refused, and learning can go on; after any other error it has ended.
     pub fn learn(&self, records: &RecordBatch) -> Result<(), FitError> {
-        self.learn_kind(records).map_err(|kind| self.error(kind))
+        let learned = match &self.place {
+            Place::Here(lesson) => lesson.learn(records),
+            Place::Apart(apart) => apart.learn(records),
+        };
+        learned.map_err(|kind| self.error(kind))
     }
 
     /// Ends the learning, and gives the content of each model that `[fit]` lists, in its order.
     pub fn finish(&self) -> Result<Vec<(String, Vec<u8>)>, FitError> {
-        self.finish_kind().map_err(|kind| self.error(kind))
+        let written = match &self.place {
+            Place::Here(lesson) => lesson.finish(),
+            Place::Apart(apart) => apart.finish(),
+        };
+        written.map_err(|kind| self.error(kind))
     }
 
-    fn learn_kind(&self, records: &RecordBatch) -> Result<(), FitErrorKind> {
+    fn error(&self, kind: FitErrorKind) -> FitError {
+        FitError { plugin: self.plugin.clone(), kind }
+    }
+}
+
+impl Lesson {
+    fn learn(&self, records: &RecordBatch) -> Result<(), FitErrorKind> {
         let lent = self.loaded.lend(records)?;
         let mut state = self.lock();
         let fitting = state.ok_or(FitErrorKind::Ended)?;
@@ -212,7 +261,7 @@ impl Fitting {
         answered(status, &error, FitErrorKind::Learn).inspect_err(|_| self.end(&mut state))
     }
 
-    fn finish_kind(&self) -> Result<Vec<(String, Vec<u8>)>, FitErrorKind> {
+    fn finish(&self) -> Result<Vec<(String, Vec<u8>)>, FitErrorKind> {
         let mut state = self.lock();
         let fitting = state.ok_or(FitErrorKind::Ended)?;
         let written = Mutex::new(Written::new(&self.models));
@@ -254,13 +303,9 @@ impl Fitting {
             }
         }
     }
-
-    fn error(&self, kind: FitErrorKind) -> FitError {
-        FitError { plugin: self.plugin.clone(), kind }
-    }
 }
 
-impl Drop for Fitting {
+impl Drop for Lesson {
     fn drop(&mut self) {
         self.end(&mut self.lock());
     }
@@ -271,7 +316,7 @@ fn begin(
     verified: &Verified,
     options: &LoadOptions,
     start: FitStart,
-) -> Result<Fitting, FitErrorKind> {
+) -> Result<Lesson, FitErrorKind> {
     let models = verified.manifest().fit.as_ref().ok_or(FitErrorKind::NotFittable)?.models.clone();
     let loaded = Loaded::new(runtime, verified, options)?;
     let calls = calls(loaded.table)?;
@@ -279,7 +324,7 @@ fn begin(
     let request = FitRequest {
         size: size_of::<FitRequest>(),
         records: (&raw const records).cast(),
-        config: Bytes::new(loaded.config.as_bytes()),
+        config: Bytes::new(loaded.given.config.as_bytes()),
         seed: start.seed,
         update: i32::from(start.update),
     };
@@ -292,7 +337,7 @@ fn begin(
     if fitting.is_null() {
         return Err(FitErrorKind::Nothing);
     }
-    Ok(Fitting { plugin: verified.title(), loaded, calls, models, state: Mutex::new(Some(fitting)) })
+    Ok(Lesson { loaded, calls, models, state: Mutex::new(Some(fitting)) })
 }
 
 /// Asks a library for the capability, and checks that its table is whole.

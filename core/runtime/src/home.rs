@@ -4,6 +4,7 @@
 //! $FORETELL_HOME, or the platform's data directory + foretell
 //!   plugins/NAME/VERSION/    installed plugins, see `registry`
 //!   pins.toml                the hashes they were installed with, see `trust`
+//!   config.toml              what its owner demands of plugins, see `policy`
 //!   onnxruntime/VERSION/     ONNX Runtime, see `onnx::locate`
 //!   lock                     held while something is installed or removed
 //! ```
@@ -71,6 +72,11 @@ impl Home {
     /// The file with the hashes that plugins were installed with.
     pub fn pins(&self) -> PathBuf {
         self.root.join("pins.toml")
+    }
+
+    /// The file with the settings of its owner, which is read and never written.
+    pub fn config(&self) -> PathBuf {
+        self.root.join("config.toml")
     }
 
     /// Where ONNX Runtime is put, as `VERSION/` and the library in it.

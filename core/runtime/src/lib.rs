@@ -6,8 +6,8 @@
 //!
 //! | step | module | gives |
 //! |---|---|---|
-//! | copy it into the home, and pin its hashes | [`registry`] | `Installed` |
-//! | compare the files with the pins | [`trust`] | `Verified` |
+//! | copy it into the home, from its directory or an archive ([`package`]), and pin its hashes | [`registry`] | `Installed` |
+//! | compare the files with the pins, and with what the [`policy`] demands ([`signature`]) | [`trust`] | `Verified` |
 //! | start ONNX Runtime, open the models from the bytes that were hashed | [`onnx`] | `Runtime`, `Model` |
 //! | load the library and call it | [`plugin`] | `Plugin`, `Predictions` |
 //!
@@ -27,10 +27,15 @@ pub mod fit;
 pub mod hash;
 pub mod home;
 mod host;
+mod instance;
+pub mod isolation;
 mod load;
 pub mod manifest;
 pub mod onnx;
+pub mod package;
 pub mod plugin;
+pub mod policy;
 pub mod registry;
 pub mod schema;
+pub mod signature;
 pub mod trust;

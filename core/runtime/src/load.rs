@@ -9,6 +9,7 @@ use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{DataType, Schema, SchemaRef};
 use foretell_abi as abi;
 use foretell_abi::{ABI_MAJOR, ABI_MINOR, ENTRY_SYMBOL, Entry, Status, compatible};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::exchange::{Lent, Room, UnsupportedColumn};
@@ -91,6 +92,9 @@ pub enum LoadErrorKind {
         /// What the plugin stated.
         found: String,
     },
+    /// The process of an isolated plugin did not come so far as to open it.
+    #[error("{0}")]
+    Apart(String),
 }
 
 fn advice((major, minor): (u32, u32)) -> &'static str {
@@ -104,7 +108,7 @@ fn advice((major, minor): (u32, u32)) -> &'static str {
 }
 
 /// A call that the plugin answered with an error.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq, Serialize, Deserialize)]
 #[error("{message}")]
 pub struct CallError {
     /// One of the `STATUS_` numbers of `foretell-abi`.
@@ -125,15 +129,47 @@ pub struct LoadOptions {
     pub records: Option<SchemaRef>,
 }
 
-/// A loaded library, and what its calls need.
-pub(crate) struct Loaded {
-    pub(crate) table: &'static abi::Plugin,
+/// What a plugin is opened with and given, wherever it runs.
+pub(crate) struct Given {
     /// Columns of the records.
     pub(crate) schema: SchemaRef,
     /// The settings, as a JSON object.
     pub(crate) config: String,
     room: Room,
     rows_max: usize,
+}
+
+impl Given {
+    pub(crate) fn new(manifest: &Manifest, options: &LoadOptions) -> Result<Self, UnsupportedColumn> {
+        let schema = options.records.clone().unwrap_or_else(|| Arc::new(manifest.records_schema()));
+        let room = Room::of(&schema)?;
+        let mut config = manifest.config_json();
+        config.extend(options.config.clone());
+        let config = serde_json::Value::Object(config).to_string();
+        Ok(Self { schema, config, room, rows_max: manifest.limits.rows_max })
+    }
+
+    /// Whether a batch is what the manifest asks for.
+    pub(crate) fn fits(&self, records: &RecordBatch) -> Result<(), Misfit> {
+        if !Arc::ptr_eq(records.schema_ref(), &self.schema)
+            && !same_columns(records.schema_ref(), &self.schema)
+        {
+            return Err(Misfit::Schema {
+                expected: columns(&self.schema),
+                found: columns(records.schema_ref()),
+            });
+        }
+        if records.num_rows() > self.rows_max {
+            return Err(Misfit::Rows { allowed: self.rows_max, found: records.num_rows() });
+        }
+        Ok(())
+    }
+}
+
+/// A loaded library, and what its calls need.
+pub(crate) struct Loaded {
+    pub(crate) table: &'static abi::Plugin,
+    pub(crate) given: Given,
     context: Box<Context>,
     /// The plugin holds its address.
     host: Box<abi::Host>,
@@ -170,8 +206,7 @@ impl Loaded {
         let table = find_table(verified)?;
         let manifest = verified.manifest();
         agree(manifest, table)?;
-        let schema = options.records.clone().unwrap_or_else(|| Arc::new(manifest.records_schema()));
-        let room = Room::of(&schema)?;
+        let given = Given::new(manifest, options)?;
         let (mut networks, mut data) = (Vec::new(), Vec::new());
         for model in verified.models() {
             let name = model.name.clone();
@@ -182,12 +217,9 @@ impl Loaded {
                 ModelFormat::Data => data.push((name, onnx::read(model)?)),
             }
         }
-        let mut config = manifest.config_json();
-        config.extend(options.config.clone());
-        let config = serde_json::Value::Object(config).to_string();
         let context = Context::new(verified.title(), networks, data);
         let host = context.table();
-        Ok(Self { table, schema, config, room, rows_max: manifest.limits.rows_max, context, host })
+        Ok(Self { table, given, context, host })
     }
 
     /// The host's table, which stays where it is.
@@ -197,7 +229,7 @@ impl Loaded {
 
     /// The type of the records, as a plugin reads it.
     pub(crate) fn records_type(&self) -> FFI_ArrowSchema {
-        FFI_ArrowSchema::try_from(self.schema.as_ref())
+        FFI_ArrowSchema::try_from(self.given.schema.as_ref())
             .expect("every type that `Room::of` accepts has a C format")
     }
 
@@ -208,18 +240,8 @@ impl Loaded {
 
     /// Lends a batch to the plugin, if it is what the manifest asks for.
     pub(crate) fn lend<'a>(&self, records: &'a RecordBatch) -> Result<Lent<'a>, Misfit> {
-        if !Arc::ptr_eq(records.schema_ref(), &self.schema)
-            && !same_columns(records.schema_ref(), &self.schema)
-        {
-            return Err(Misfit::Schema {
-                expected: columns(&self.schema),
-                found: columns(records.schema_ref()),
-            });
-        }
-        if records.num_rows() > self.rows_max {
-            return Err(Misfit::Rows { allowed: self.rows_max, found: records.num_rows() });
-        }
-        Ok(Lent::new(records, self.room))
+        self.given.fits(records)?;
+        Ok(Lent::new(records, self.given.room))
     }
 }
 

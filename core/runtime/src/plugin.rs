@@ -1,22 +1,21 @@
 //! Loading a plugin and asking it for predictions.
 
-use std::ffi::CStr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float32Type;
 use arrow_array::{Array, RecordBatch, StructArray};
-use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{DataType, SchemaRef};
-use foretell_abi as abi;
-use foretell_abi::{ArrowArray, ArrowSchema, Bytes, Instance, OpenRequest, STATUS_CANCELLED, STATUS_OK};
+use foretell_abi::ArrowArray;
 use thiserror::Error;
 
-pub use crate::exchange::UnsupportedColumn;
 use crate::exchange::{BadAnswer, take};
-use crate::load::Loaded;
+pub use crate::exchange::{UnsupportedColumn, stated_type};
+use crate::instance::Instance;
+use crate::isolation::{Apart, Ended};
+use crate::load::Given;
 pub use crate::load::{CallError, LoadError, LoadErrorKind, LoadOptions, Misfit};
-use crate::manifest::{AbiVersion, Concurrency, Manifest, Task};
+use crate::manifest::{AbiVersion, Manifest};
 use crate::onnx::Runtime;
 use crate::trust::Verified;
 
@@ -46,6 +45,12 @@ pub enum PredictErrorKind {
     /// The plugin answered with something else than predictions.
     #[error("{0}")]
     Answer(String),
+    /// The process of an isolated plugin came to an early end, which may be the doing of these records. The next call has another.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+    /// The process of an isolated plugin has ended before, and another one did not get as far as this call.
+    #[error("its process could not be started again: {0}")]
+    Restart(String),
 }
 
 impl From<BadAnswer> for PredictErrorKind {
@@ -59,6 +64,22 @@ impl From<BadAnswer> for PredictErrorKind {
 pub struct Predictions(StructArray);
 
 impl Predictions {
+    /// Takes over what a plugin answered to `rows` records, after looking at everything that can be looked at. `expected` is the
+    /// type that the manifest fixes, a structure of [`prediction_schema`](Manifest::prediction_schema). Whatever comes of it, the
+    /// answer is released.
+    ///
+    /// # Safety
+    /// What the answer points at must be readable where it is not null, and its buffers as long as its lengths and offsets say, as the
+    /// Arrow C Data Interface asks. Everything else may be a lie.
+    #[expect(unsafe_code, reason = "reads what a plugin made")]
+    pub unsafe fn take(
+        answer: ArrowArray,
+        expected: &DataType,
+        rows: usize,
+    ) -> Result<Self, PredictErrorKind> {
+        Ok(Self(take(answer, expected, rows)?))
+    }
+
     /// Number of predictions, which is the number of records.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -82,23 +103,17 @@ impl Predictions {
 
 /// A loaded plugin with one open instance. Share it by reference: `predict` may be called from several threads.
 ///
-/// The library stays mapped for the life of the process: thread-locals and release callbacks that outlive the instance
-/// make unloading unsound.
+/// Its code runs in this process, or in another one if the runtime that loaded it [isolates](crate::isolation).
 pub struct Plugin {
     verified: Verified,
-    loaded: Loaded,
-    answer: DataType,
-    instance: *mut Instance,
-    serial: Option<Mutex<()>>,
+    place: Place,
 }
 
-// SAFETY: the interface says that an instance may be used from any thread, and from several at once unless the manifest
-// says `serial`, which `predict` obeys with a lock.
-#[expect(unsafe_code, reason = "the instance is the plugin's own, shared by contract")]
-unsafe impl Send for Plugin {}
-// SAFETY: as above.
-#[expect(unsafe_code, reason = "the instance is the plugin's own, shared by contract")]
-unsafe impl Sync for Plugin {}
+/// Where the code of a plugin runs.
+pub(crate) enum Place {
+    Here(Box<Instance>),
+    Apart(Box<Apart>),
+}
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -113,8 +128,17 @@ impl Plugin {
         verified: Verified,
         options: &LoadOptions,
     ) -> Result<Self, LoadError> {
-        let plugin = verified.title();
-        load(runtime, verified, options).map_err(|kind| LoadError { plugin, kind })
+        let place =
+            match runtime.isolation() {
+                None => Instance::load(runtime, &verified, options)
+                    .map(|instance| Place::Here(Box::new(instance))),
+                Some(isolation) => Apart::load(isolation, runtime, &verified, options)
+                    .map(|apart| Place::Apart(Box::new(apart))),
+            };
+        match place {
+            Ok(place) => Ok(Self { verified, place }),
+            Err(kind) => Err(LoadError { plugin: verified.title(), kind }),
+        }
     }
 
     /// `name@version`.
@@ -134,142 +158,57 @@ impl Plugin {
 
     /// The version of the plugin interface that its library says it was built for.
     pub fn abi(&self) -> AbiVersion {
-        AbiVersion { major: self.loaded.table.abi_major, minor: self.loaded.table.abi_minor }
+        let (major, minor) = match &self.place {
+            Place::Here(instance) => (instance.table().abi_major, instance.table().abi_minor),
+            Place::Apart(apart) => apart.abi(),
+        };
+        AbiVersion { major, minor }
     }
 
     /// The settings that it was opened with, as a JSON object.
     pub fn config(&self) -> &str {
-        &self.loaded.config
+        &self.given().config
     }
 
     /// Columns that a batch must have: the manifest's inputs, then its history.
     pub fn schema(&self) -> &SchemaRef {
-        &self.loaded.schema
+        &self.given().schema
     }
 
-    /// Asks running calls to stop (`true`), or lets later ones go on (`false`).
+    /// Whether its code runs in a process of its own.
+    pub fn is_isolated(&self) -> bool {
+        matches!(self.place, Place::Apart(_))
+    }
+
+    /// Asks running calls to stop (`true`), or lets later ones go on (`false`). An isolated plugin is not asked: its process ends.
     pub fn set_cancelled(&self, cancelled: bool) {
-        self.loaded.set_cancelled(cancelled);
+        match &self.place {
+            Place::Here(instance) => instance.loaded.set_cancelled(cancelled),
+            Place::Apart(apart) => apart.set_cancelled(cancelled),
+        }
     }
 
     /// Predicts: one prediction for each record, in order.
     ///
-    /// Costs about a microsecond beside the plugin's own work, so a batch of one is fine. A panic in the plugin is an error
-    /// of this call; the instance may be used again.
+    /// Costs about a microsecond beside the plugin's own work, so a batch of one is fine; two changes of process and two copies
+    /// of the batch if the plugin is isolated. A panic in the plugin is an error of this call; the instance may be used again.
     pub fn predict(&self, records: &RecordBatch) -> Result<Predictions, PredictError> {
-        self.predict_kind(records).map_err(|kind| PredictError { plugin: self.name(), kind })
+        let predictions = match &self.place {
+            Place::Here(instance) => instance.predict(records),
+            Place::Apart(apart) => apart.predict(records).map(Predictions),
+        };
+        predictions.map_err(|kind| PredictError { plugin: self.name(), kind })
     }
 
-    fn predict_kind(&self, records: &RecordBatch) -> Result<Predictions, PredictErrorKind> {
-        let predict = self.loaded.table.predict.expect("checked when it was loaded");
-        let answer = self.call(records, |instance, records, answer, error| {
-            #[expect(unsafe_code, reason = "calls the plugin")]
-            // SAFETY: the instance is open, the records are lent for the call with the schema given at open, and the plugin
-            // writes to `answer` and `error` alone.
-            unsafe {
-                predict(instance, records, answer, error)
-            }
-        })?;
-        Ok(Predictions(take(answer, &self.answer, records.num_rows())?))
+    /// Where its code runs.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
-    /// What the library exports.
-    pub(crate) fn table(&self) -> &'static abi::Plugin {
-        self.loaded.table
-    }
-
-    /// Lends `records` to a function of the plugin, in its turn if it takes one call after the other, and gives its answer.
-    pub(crate) fn call(
-        &self,
-        records: &RecordBatch,
-        function: impl FnOnce(*mut Instance, *const ArrowArray, *mut ArrowArray, *mut abi::Error) -> abi::Status,
-    ) -> Result<ArrowArray, PredictErrorKind> {
-        let lent = self.loaded.lend(records)?;
-        let (mut answer, mut error) = (ArrowArray::empty(), abi::Error::empty());
-        let turn = self.serial.as_ref().map(|turn| turn.lock().unwrap_or_else(|poison| poison.into_inner()));
-        let status = function(self.instance, lent.as_ptr(), &raw mut answer, &raw mut error);
-        drop(turn);
-        match status {
-            STATUS_OK => Ok(answer),
-            STATUS_CANCELLED => Err(PredictErrorKind::Cancelled),
-            status => Err(PredictErrorKind::Call(CallError { status, message: error.text() })),
+    fn given(&self) -> &Given {
+        match &self.place {
+            Place::Here(instance) => &instance.loaded.given,
+            Place::Apart(apart) => apart.given(),
         }
-    }
-}
-
-impl Drop for Plugin {
-    fn drop(&mut self) {
-        if let Some(close) = self.loaded.table.close {
-            #[expect(unsafe_code, reason = "calls the plugin")]
-            // SAFETY: the instance is open, nobody else has it any more, and it is closed once.
-            unsafe {
-                close(self.instance);
-            }
-        }
-    }
-}
-
-fn load(runtime: &Arc<Runtime>, verified: Verified, options: &LoadOptions) -> Result<Plugin, LoadErrorKind> {
-    let loaded = Loaded::new(runtime, &verified, options)?;
-    let manifest = verified.manifest();
-    let answer = DataType::Struct(manifest.prediction_schema().fields().clone());
-    let instance = open(&loaded, manifest.plugin.task, &answer)?;
-    let serial = (manifest.plugin.concurrency == Concurrency::Serial).then(|| Mutex::new(()));
-    Ok(Plugin { verified, loaded, answer, instance, serial })
-}
-
-fn open(loaded: &Loaded, task: Task, answer: &DataType) -> Result<*mut Instance, LoadErrorKind> {
-    let records = loaded.records_type();
-    let mut predictions = ArrowSchema::empty();
-    let request = OpenRequest {
-        size: size_of::<OpenRequest>(),
-        records: (&raw const records).cast(),
-        config: Bytes::new(loaded.config.as_bytes()),
-        predictions: &raw mut predictions,
-    };
-    let (mut instance, mut error) = (std::ptr::null_mut(), abi::Error::empty());
-    let call = loaded.table.open.expect("checked when it was loaded");
-    #[expect(unsafe_code, reason = "calls the plugin")]
-    // SAFETY: everything lent lives for the call, and the host's table as long as the instance.
-    let status = unsafe { call(loaded.host(), &raw const request, &raw mut instance, &raw mut error) };
-    if status != STATUS_OK {
-        return Err(LoadErrorKind::Open(CallError { status, message: error.text() }));
-    }
-    let found = stated_type(&mut predictions);
-    if found.as_ref().is_ok_and(|found| found.equals_datatype(answer)) && !instance.is_null() {
-        return Ok(instance);
-    }
-    if !instance.is_null()
-        && let Some(close) = loaded.table.close
-    {
-        #[expect(unsafe_code, reason = "calls the plugin")]
-        // SAFETY: the instance was just opened and is not used again.
-        unsafe {
-            close(instance);
-        }
-    }
-    let found = match found {
-        Ok(found) => format!("stated as {found}"),
-        Err(words) => words,
-    };
-    Err(LoadErrorKind::Predictions { task, expected: answer.clone(), found })
-}
-
-/// Reads the prediction type that a plugin stated, and releases it.
-fn stated_type(schema: &mut ArrowSchema) -> Result<DataType, String> {
-    if schema.release.is_none() {
-        return Err("not stated".to_owned());
-    }
-    if schema.format.is_null() {
-        return Err("stated without a format".to_owned());
-    }
-    #[expect(unsafe_code, reason = "reads what the plugin made")]
-    // SAFETY: Arrow's C strings end with zero; both structs are the C Data Interface's `ArrowSchema`, layout for layout.
-    unsafe {
-        CStr::from_ptr(schema.format)
-            .to_str()
-            .map_err(|_| "stated in bytes that are not UTF-8".to_owned())?;
-        let owned = FFI_ArrowSchema::from_raw(std::ptr::from_mut(schema).cast());
-        DataType::try_from(&owned).map_err(|error| error.to_string())
     }
 }

@@ -5,6 +5,11 @@
 //! What comes out, a [`Verified`], is the only thing that the loader takes, so that no path of the program leads from
 //! a file on disk to running code without this comparison.
 //!
+//! A [`Policy`] may demand a publisher's signature too. It is checked again each time, over the very hashes that are compared with
+//! the pins: that a plugin was signed when it was installed is noted nowhere.
+//!
+//! - **Invariant:** under a policy that names publishers, [`verify`] gives nothing whose files one of them has not signed, and no
+//!   other file can be put in the place of one of its models afterwards.
 //! - **Invariant:** a [`Verified`] is made here alone, and each of its hashes was computed from the file it names.
 //! - **Invariant:** the manifest in it was parsed from the very bytes that were hashed. The same holds for models: the
 //!   bytes that are hashed are those that become a network, or that a plugin is lent.
@@ -26,7 +31,9 @@ use crate::{
     hash::Hash,
     home::Home,
     manifest::{MANIFEST_BYTES_MAX, MANIFEST_FILE, Manifest, ManifestError, ModelFile, ModelFormat},
+    policy::{Policy, PolicyError},
     registry::Installed,
+    signature::{Listing, Publisher, Signature, SignatureError},
 };
 
 /// The version of the format of `pins.toml` that this program reads and writes.
@@ -195,6 +202,24 @@ pub enum TrustErrorKind {
         /// The names in its manifest.
         known: Vec<String>,
     },
+    /// The policy demands that a publisher has signed it, and none has.
+    #[error("the policy demands a signature, and {0}")]
+    Unsigned(Box<SignatureError>),
+    /// The policy demands that a publisher has signed it, and another file was to take the place of a model.
+    #[error(
+        "the policy demands a signature, and `{path}` is not the model `{model}` that was signed; make it a version of its own \
+         and sign that with a key that the policy names: `foretell plugin install DIRECTORY --model {model}=FILE --build \
+         NAME`, then `foretell plugin sign`", path = path.display()
+    )]
+    UnsignedModel {
+        /// Name of the model.
+        model: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The policy can't be understood.
+    #[error("{0}")]
+    Policy(Box<PolicyError>),
     /// A file can't be read.
     #[error("{0}")]
     File(FileError),
@@ -216,6 +241,8 @@ pub struct Verified {
     library: PathBuf,
     library_hash: Hash,
     models: Vec<VerifiedModel>,
+    /// Whether a policy demands that its files are signed.
+    is_bound: bool,
 }
 
 /// A model file of a verified plugin.
@@ -234,7 +261,8 @@ pub struct VerifiedModel {
     pub threads: usize,
 }
 
-/// Compares an installed plugin's files with the hashes that it was installed with.
+/// Compares an installed plugin's files with the hashes that it was installed with, and asks for a signature if the home's policy
+/// demands one.
 ///
 /// Costs the time to read and hash the files: about a second for a gigabyte.
 pub fn verify(home: &Home, installed: &Installed) -> Result<Verified, TrustError> {
@@ -244,7 +272,11 @@ pub fn verify(home: &Home, installed: &Installed) -> Result<Verified, TrustError
         let pin = pins.get(installed.name(), &installed.version().to_string()).cloned();
         pin.ok_or(TrustErrorKind::NotPinned)
     };
-    let verify = || compare(Verified::read(&installed.directory)?, &pin()?);
+    let verify = || {
+        let verified = compare(Verified::read(&installed.directory)?, &pin()?)?;
+        let policy = Policy::of(home).map_err(|error| TrustErrorKind::Policy(Box::new(error)))?;
+        verified.bind(&policy)
+    };
     verify().map_err(|kind| TrustError { plugin, kind })
 }
 
@@ -310,7 +342,49 @@ impl Verified {
             manifest.models.iter().map(model).collect::<Result<_, _>>().map_err(TrustErrorKind::File)?;
         let manifest_hash = Hash::of(&bytes);
         let manifest_text = String::from_utf8(bytes).expect("a manifest that was parsed is UTF-8");
-        Ok(Verified { directory, manifest, manifest_text, manifest_hash, library, library_hash, models })
+        let is_bound = false;
+        Ok(Verified {
+            directory,
+            manifest,
+            manifest_text,
+            manifest_hash,
+            library,
+            library_hash,
+            models,
+            is_bound,
+        })
+    }
+
+    /// Which of the publishers has signed these files, by the signature beside the manifest.
+    pub fn signer<'p>(
+        &self,
+        publishers: impl IntoIterator<Item = &'p Publisher>,
+    ) -> Result<Publisher, SignatureError> {
+        let build = &self.version().build;
+        match Signature::of(&self.directory)? {
+            Some(signature) => {
+                let listing = Listing::of(self).map_err(SignatureError::File)?;
+                signature.signer(&listing, publishers)
+            }
+            None if !build.is_empty() => Err(SignatureError::Fitted { build: build.to_string() }),
+            None => Err(SignatureError::Missing(publishers.into_iter().copied().collect())),
+        }
+    }
+
+    /// Asks for what a policy demands of files: that a publisher has signed them, if it names any. From then on no other file
+    /// takes the place of one of the models.
+    ///
+    /// What comes from [`verify`] was asked already. This is for what the user names and did not install.
+    pub fn admitted(self, policy: &Policy) -> Result<Verified, TrustError> {
+        let plugin = self.title();
+        self.bind(policy).map_err(|kind| TrustError { plugin, kind })
+    }
+
+    fn bind(self, policy: &Policy) -> Result<Verified, TrustErrorKind> {
+        if let Some(publishers) = &policy.publishers {
+            self.signer(publishers).map_err(|error| TrustErrorKind::Unsigned(Box::new(error)))?;
+        }
+        Ok(Verified { is_bound: policy.publishers.is_some(), ..self })
     }
 
     /// Puts another file in the place of one of the plugin's models, such as one that was fitted on the user's own
@@ -331,6 +405,9 @@ impl Verified {
             match expected {
                 Some(expected) if expected != found => {
                     Err(TrustErrorKind::Model { path: path.to_owned(), expected, found })
+                }
+                _ if self.is_bound && found != self.models[place].hash => {
+                    Err(TrustErrorKind::UnsignedModel { model: name.to_owned(), path: path.to_owned() })
                 }
                 _ => Ok((place, found)),
             }

@@ -231,6 +231,74 @@ fn nesting_has_an_end() {
     assert!(parse(&dotted).is_err());
 }
 
+/// Whoever wrote it, reading a manifest costs no more than its length, and what is said of it has an end. What these asked for before was
+/// as much as the square of their length: tens of gigabytes of keys, or minutes of looking names up.
+#[test]
+fn the_largest_manifests_are_refused_in_few_words() {
+    const MESSAGE_BYTES_MAX: usize = 100_000;
+    let half = MANIFEST_BYTES_MAX as usize / 2;
+    let wrong = GOOD.replace("\"late-return\"", "\"Late\"");
+    let lines = |line: &dyn Fn(usize) -> String, bytes: usize| {
+        let mut text = String::new();
+        for number in 0.. {
+            let line = line(number);
+            if text.len() + line.len() > bytes {
+                break;
+            }
+            text.push_str(&line);
+        }
+        text
+    };
+    let room = half - GOOD.len();
+    let nameless = |_: usize| "[[input]]\nname = \"\"\ntype = \"bool\"\n".to_owned();
+    let input = |number: usize| format!("[[input]]\nname = \"i{number}\"\ntype = \"utf8\"\n");
+    let keys = lines(&|number| format!("\"k{number}\","), half);
+    let many_keys = GOOD.replace("[\"customer\", \"article\"]", &format!("[{keys}]"));
+    let cases = [
+        (
+            "keys below a long one",
+            format!(
+                "{wrong}[config.{}]\n{}",
+                "k".repeat(half),
+                lines(&|number| format!("a{number} = 1\n"), room)
+            ),
+            "`plugin.name`: expected lower-case words",
+        ),
+        (
+            "a problem in each of many inputs",
+            format!("{GOOD}{}", nameless(0).repeat(4_000)),
+            "more problems, which are told when these are mended",
+        ),
+        (
+            "many inputs",
+            format!("{GOOD}{}", lines(&input, 2 * room)),
+            "`input`: expected at most 4096, found ",
+        ),
+        (
+            "many keys and inputs",
+            format!("{many_keys}{}", lines(&input, room)),
+            "`record.keys`: expected at most 4096",
+        ),
+        (
+            "a long name",
+            GOOD.replace("\"late-return\"", &format!("\"{}\"", "n".repeat(half))),
+            "`plugin.name`: expected lower-case words",
+        ),
+        ("a long unknown key", format!("{GOOD}[{}]\n", "k".repeat(half)), "unknown field"),
+        (
+            "a long line that is no TOML",
+            format!("{GOOD}{} = {}\n", "k".repeat(half), "v".repeat(100)),
+            "expected TOML",
+        ),
+    ];
+    for (what, text, words) in cases {
+        assert!(text.len() as u64 <= MANIFEST_BYTES_MAX, "{what}: {} bytes", text.len());
+        let error = parse(&text).expect_err(what);
+        assert!(error.len() <= MESSAGE_BYTES_MAX, "{what}: {} bytes", error.len());
+        assert!(error.contains(words), "{what}: {}", &error[..error.len().min(500)]);
+    }
+}
+
 /// The schema for editors accepts the keys that the program reads: every key of the good manifest is in it.
 #[test]
 fn json_schema_knows_every_key() {

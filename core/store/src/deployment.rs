@@ -276,6 +276,17 @@ impl Store {
         find.await.while_reading(|| format!("the {role} for {duty}"))
     }
 
+    /// Where in the log it stands who has the roles of a duty, the champion and the challenger; nothing where nobody has. Costs little,
+    /// so that a process which runs for long can ask often whether anything has changed.
+    pub async fn holders(&self, duty: &Duty) -> Result<[Option<i64>; 2], ReadError> {
+        let find = async {
+            let mut snapshot = self.readers().begin().await?;
+            let champion = current(&mut snapshot, duty, Role::Champion).await?;
+            Ok([champion, current(&mut snapshot, duty, Role::Challenger).await?])
+        };
+        find.await.while_reading(|| format!("who has the roles for {duty}"))
+    }
+
     /// The log of a domain, the latest first.
     pub async fn deployments(&self, domain: &str) -> Result<Vec<DeploymentEntry>, ReadError> {
         sqlx::query_as(

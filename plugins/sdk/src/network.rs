@@ -74,7 +74,7 @@ impl ImageNetwork {
             ));
         };
         for (numbers, shape) in &mut outputs {
-            TensorMut::new(&mut **numbers, &with_rows(records.len(), shape))?;
+            TensorMut::new(numbers, &with_rows(records.len(), shape))?;
         }
         let images = (GROUP_PIXELS / (height * width)).max(1);
         let numbers_of = |shape: &[usize]| shape.iter().product::<usize>();

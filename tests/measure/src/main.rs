@@ -108,7 +108,7 @@ async fn run(arguments: Arguments) -> Result<u8, Failure> {
 }
 
 fn main() -> ExitCode {
-    foretell_terminal::run(run(Arguments::parse()))
+    foretell_terminal::run(|| run(Arguments::parse()))
 }
 
 #[cfg(test)]

@@ -11,12 +11,13 @@ use super::{BAD, DOES_NOT_HOLD, bad, results, those, validate};
 const AT_ONCE: usize = 2;
 
 /// Each behaviour of `tests/hostile/bad.c`, the check that finds it, and words of the reason.
-const BEHAVIOURS: [(&str, &str, &str); 20] = [
+const BEHAVIOURS: [(&str, &str, &str); 21] = [
     ("NEWER_MINOR", "abi-version", "built for plugin interface 1.1"),
     ("OTHER_VERSION", "manifest-agrees-with-library", "its library `2.0.0`"),
     ("SLOW_TO_OPEN", "load-time", "expected at most 2 s of processor time"),
     ("ABOVE_ONE_IN_A_HUNDRED", "ordinary-answers", "expected 0 to 1"),
     ("CRASHES_WITHOUT_RECORDS", "empty-batch", "signal 11 (segmentation fault)"),
+    ("FORGES_ITS_VERDICT", "empty-batch", "ended with code 0"),
     ("SEES_ITS_NEIGHBOURS", "single-equals-batch", "and alone"),
     ("EXPECTS_ORDER", "order-independence", "in another order"),
     ("DRAWS_AT_START", "deterministic", "in another process"),

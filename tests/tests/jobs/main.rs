@@ -5,6 +5,8 @@ mod base;
 #[cfg(target_os = "linux")]
 mod fault;
 mod fit;
+#[cfg(target_os = "linux")]
+mod isolated;
 #[cfg(unix)]
 mod kill;
 mod lifecycle;

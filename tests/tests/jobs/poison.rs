@@ -12,8 +12,8 @@ use super::{CALM, DONE, FAILED, Mood, SOME_REJECTED, assert_decent, job, moods, 
 const FURIOUS: Mood = Mood("furious", "0.5");
 const SULKY: Mood = Mood("sulky", "0.5");
 const LOST: Mood = Mood("lost", "0.5");
-const STUCK: Mood = Mood("stuck", "0.5");
-const DEADLY: Mood = Mood("deadly", "0.5");
+pub(crate) const STUCK: Mood = Mood("stuck", "0.5");
+pub(crate) const DEADLY: Mood = Mood("deadly", "0.5");
 const LEAVING: Mood = Mood("leaving", "0.5");
 const CHATTY: Mood = Mood("chatty", "0.25");
 const TOO_MUCH: Mood = Mood("calm", "1.5");
@@ -64,11 +64,22 @@ async fn assert_set_aside(workshop: &Workshop, job: i64, moods: &[Mood], usual: 
 
 /// Scores records in a job with some workers, and looks at what was set aside.
 async fn assert_poison(count: usize, chunk: &str, workers: &str, poison: &[(usize, Mood)]) {
+    assert_poison_with(&[], count, chunk, workers, poison).await;
+}
+
+/// As [`assert_poison`], with more options.
+async fn assert_poison_with(
+    options: &[&str],
+    count: usize,
+    chunk: &str,
+    workers: &str,
+    poison: &[(usize, Mood)],
+) {
     let workshop = moody();
     let moods = moods(count, CALM, poison);
     store_moods(&workshop.database(), &moods).await;
     let limits = ["--chunk", chunk, "--timeout", "1s", "--workers", workers, "--attempts", "3"];
-    let arguments = [&["create", "--plugin", "moody", "--run", "--json"], &limits[..]].concat();
+    let arguments = [&["create", "--plugin", "moody", "--run", "--json"], &limits[..], options].concat();
     let finished = job(&workshop, &arguments);
     assert_eq!(finished.code, SOME_REJECTED, "{finished:?}");
     assert_decent(&finished);
@@ -91,6 +102,13 @@ const ONE_OF_EACH: [(usize, Mood); 8] = [
 async fn one_of_each_kind_is_set_aside_with_its_reason() {
     assert_poison(100, "7", "1", &ONE_OF_EACH).await;
     assert_poison(100, "100", "1", &ONE_OF_EACH).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn isolated_plugins_set_the_same_records_aside_with_the_same_reasons() {
+    assert_poison_with(&["--isolate"], 100, "7", "2", &ONE_OF_EACH).await;
+    assert_poison_with(&["--isolate"], 100, "100", "1", &ONE_OF_EACH).await;
+    assert_poison_with(&["--isolate"], 30, "10", "1", &[(4, LEAVING), (25, LEAVING)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

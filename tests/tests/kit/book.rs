@@ -121,7 +121,8 @@ fn what_the_book_explains_is_what_is_told() {
         .expect("the table of troubles")
         .1;
     let mut sources = String::new();
-    let mut waiting = ["core/runtime/src", "plugins/sdk/src", "plugins/standard"].map(repository).to_vec();
+    let mut waiting =
+        ["core/runtime/src", "core/jobs/src", "plugins/sdk/src", "plugins/standard"].map(repository).to_vec();
     while let Some(path) = waiting.pop() {
         if path.is_dir() {
             waiting.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));

@@ -122,6 +122,9 @@ fn the_frozen_header_is_a_beginning_of_the_present_one() {
         let may_grow = fields[0].declaration == "size_t size" && name != "ForetellError";
         assert!(may_grow || now.len() == fields.len(), "{name} has grown, and nobody can tell");
     }
+    for (name, alias) in &frozen.aliases {
+        assert_eq!(today.aliases.get(name), Some(alias), "{name}");
+    }
     for (name, value) in &frozen.constants {
         match name.as_str() {
             "FORETELL_ABI_MINOR" => {
@@ -210,29 +213,73 @@ fn a_plugin_of_the_interface_1_0_loads_predicts_and_learns() {
     assert_eq!(answers(&plugin, vec![2.0]), [0.25]);
 }
 
-/// Names that are declared `pub` in the SDK's sources, and are no way to reach what is private.
-fn public_names(source: &str) -> Vec<String> {
+/// What is declared `pub` in the SDK's sources, and is no way to reach what is private: each name as its user must write it. A function
+/// of a type is used by that type, `Type::name`, or of a value, `.name`, and a field of a value, or where one is made or taken apart.
+fn public_names(source: &str) -> Vec<Vec<String>> {
     // Tests and hidden items are nobody's interface; `$name` is a macro's.
-    let lines = source.lines().take_while(|line| *line != "#[cfg(test)]").map(str::trim);
-    let mut hidden = false;
+    let lines = source.lines().take_while(|line| *line != "#[cfg(test)]");
+    let (mut hidden, mut of) = (false, None);
     let mut names = Vec::new();
-    for line in lines {
+    for whole in lines {
+        let line = whole.trim();
+        // Items begin at the margin, and so does what ends them.
+        if !whole.starts_with([' ', '}']) && !line.is_empty() {
+            of = line.strip_prefix("impl").map(subject);
+        }
         let words = line.strip_prefix("pub ").map(|line| {
             let line = line.strip_prefix("const ").filter(|line| line.starts_with("fn ")).unwrap_or(line);
             line.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_' && letter != '$')
         });
         let mut words = words.into_iter().flatten();
-        let declared = match words.next() {
-            Some("fn" | "struct" | "enum" | "trait" | "type") => words.next(),
-            Some("use" | "mod" | "extern") | None => None,
-            field => field,
+        let uses = |name: &str| match &of {
+            Some(of) => vec![format!("{of}::{name}"), format!(".{name}")],
+            None => vec![name.to_owned()],
         };
-        names.extend(
-            declared.filter(|name| !hidden && !name.starts_with('$') && !name.is_empty()).map(str::to_owned),
-        );
+        let (name, uses) = match words.next() {
+            Some("fn") => words.next().map(|name| (name, uses(name))),
+            Some("struct" | "enum" | "trait" | "type" | "const") => {
+                words.next().map(|name| (name, vec![name.to_owned()]))
+            }
+            Some("use" | "mod" | "extern") | None => None,
+            Some(field) => Some((
+                field,
+                vec![format!(".{field}"), format!("{field}:"), format!("{field},"), format!("{field} }}")],
+            )),
+        }
+        .unwrap_or_default();
+        if !hidden && !name.starts_with('$') && !name.is_empty() {
+            names.push(uses);
+        }
         hidden = line.starts_with("#[doc(hidden)]") || (hidden && line.starts_with("#["));
     }
     names
+}
+
+/// The type of an `impl`, without what it is generic over: what follows the word itself, or `for`.
+fn subject(head: &str) -> String {
+    let head = head.split(" for ").last().unwrap_or(head);
+    let head = match head.starts_with('<') {
+        true => head.split_once("> ").map_or("", |(_, head)| head),
+        false => head,
+    };
+    head.trim().chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect()
+}
+
+/// Code without comments and without what stands in its texts.
+fn code_of(source: &str) -> String {
+    let lines = source.lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code));
+    let code = lines.collect::<Vec<_>>().join("\n");
+    code.split('"').step_by(2).collect::<Vec<_>>().join("\"\"")
+}
+
+/// Whether these characters stand in the code with no letter, digit or `_` beside them.
+fn stands(code: &str, wanted: &str) -> bool {
+    let letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    code.match_indices(wanted).any(|(at, _)| {
+        let before = wanted.starts_with('.') || !code[..at].ends_with(letter);
+        let after = !wanted.ends_with(letter) || !code[at + wanted.len()..].starts_with(letter);
+        before && after
+    })
 }
 
 #[test]
@@ -247,7 +294,7 @@ fn every_public_name_is_used() {
         assert!(kit.contains(&format!("/abi/{name}\"]")), "`{name}` is compiled with no test");
     }
     let user: String = users.iter().map(|name| text(&format!("tests/abi/{name}"))).collect();
-    let words: Vec<_> = user.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').collect();
+    let code = code_of(&user);
     let mut missing = Vec::new();
     let mut waiting = vec![repository("plugins/sdk/src")];
     while let Some(path) = waiting.pop() {
@@ -260,7 +307,7 @@ fn every_public_name_is_used() {
             continue;
         }
         let names = public_names(&std::fs::read_to_string(&path).unwrap());
-        missing.extend(names.into_iter().filter(|name| !words.contains(&name.as_str())));
+        missing.extend(names.into_iter().filter(|uses| !uses.iter().any(|wanted| stands(&code, wanted))));
     }
     assert!(
         missing.is_empty(),
@@ -270,7 +317,25 @@ fn every_public_name_is_used() {
 
 #[test]
 fn public_names_are_found() {
-    let source = "pub struct A {\n    pub b: u8,\n    c: u8,\n}\npub(crate) fn d() {}\n    pub const fn e() {}\n\
-                  #[doc(hidden)]\npub fn f() {}\npub use g::H;\npub struct $name;\n#[cfg(test)]\npub fn i() {}\n";
-    assert_eq!(public_names(source), ["A", "b", "e"]);
+    let source = "pub struct A {\n    pub b: u8,\n    c: u8,\n}\npub(crate) fn d() {}\nimpl<'a> A<'a> {\n    pub const fn e() {}\n}\n\
+                  #[doc(hidden)]\npub fn f() {}\npub use g::H;\npub struct $name;\npub fn j() {}\n#[cfg(test)]\npub fn i() {}\n";
+    let names = public_names(source);
+    let expected: [&[&str]; 4] = [&["A"], &[".b", "b:", "b,", "b }"], &["A::e", ".e"], &["j"]];
+    assert_eq!(names, expected);
+    for (head, expected) in [("<'a> Records<'a> {", "Records"), (" From<A> for B {", "B"), (" A {", "A")] {
+        assert_eq!(subject(head), expected);
+    }
+
+    let code = code_of("let a = B::new(\"C::new .d\"); // E::new\nf.g(x.hi); i: 1");
+    for (wanted, is_there) in [
+        ("B::new", true),
+        ("C::new", false),
+        (".d", false),
+        ("E::new", false),
+        (".g", true),
+        (".h", false),
+        ("i:", true),
+    ] {
+        assert_eq!(stands(&code, wanted), is_there, "{wanted}");
+    }
 }

@@ -1,4 +1,4 @@
-//! A C header, as far as it can be compared: structs with their fields, and constants.
+//! A C header, as far as it can be compared: structs with their fields, names of other types, and constants.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 pub(crate) struct Header {
     /// Structs by the words that C names them with, each with its fields in order.
     pub(crate) structs: BTreeMap<String, Vec<Field>>,
+    /// Types without a body by their names, each with what stands for it: `int32_t` for `typedef int32_t Number`.
+    pub(crate) aliases: BTreeMap<String, String>,
     /// `#define NAME VALUE`.
     pub(crate) constants: BTreeMap<String, String>,
 }
@@ -29,6 +31,16 @@ impl Header {
 
         let code: String =
             lines.iter().filter(|line| !line.starts_with('#')).flat_map(|line| [*line, " "]).collect();
+        // Without the bodies of structs, `typedef struct A A` is left of one that has a body, and says nothing of it.
+        let mut aliases = BTreeMap::new();
+        for declaration in split(&without_bodies(&code)) {
+            let Some(declaration) = declaration.strip_prefix("typedef ") else { continue };
+            let name = match declaration.split_once("(*") {
+                Some((_, rest)) => rest.split(')').next().unwrap_or(rest),
+                None => declaration.rsplit(' ').next().unwrap_or(declaration),
+            };
+            aliases.insert(name.to_owned(), declaration.to_owned());
+        }
         let mut structs = BTreeMap::new();
         let mut rest = code.as_str();
         // Bodies of structs are the only braces; they have none inside.
@@ -45,8 +57,20 @@ impl Header {
             structs.insert(name, split(body).map(|declaration| field(&declaration)).collect());
             rest = after;
         }
-        Self { structs, constants }
+        Self { structs, aliases, constants }
     }
+}
+
+/// The code with nothing between its braces, which are not nested.
+fn without_bodies(code: &str) -> String {
+    let pieces = code.split('{').enumerate();
+    pieces
+        .map(
+            |(place, piece)| {
+                if place == 0 { piece } else { piece.split_once('}').map_or("", |(_, after)| after) }
+            },
+        )
+        .collect()
 }
 
 /// Declarations of a body.
@@ -75,7 +99,7 @@ fn field(declaration: &str) -> Field {
 fn headers_are_understood() {
     let header = Header::read(
         "#define A 1\n#define B \"b/1\"\n#ifndef C\nstruct One {\n  const char *a; // int z;\n  struct One **b;\n};\n\
-         typedef struct { int x[A]; } Two;\ntypedef int Number;\n// { not code\ntypedef struct Three {\n  Number (*call)(int,\n  int);\n} Three;\n",
+         typedef struct { int x[A]; } Two;\ntypedef int Number;\ntypedef struct Five *(*Four)(void);\n// { not code\ntypedef struct Three {\n  Number (*call)(int,\n  int);\n} Three;\n",
     );
     let names: Vec<_> = header
         .structs
@@ -86,6 +110,16 @@ fn headers_are_understood() {
         .collect();
     assert_eq!(names, ["Three: call", "Two: x", "struct One: a b"]);
     assert_eq!(header.structs["Three"][0].declaration, "Number (*call)(int, int)");
+    let aliases: Vec<_> = header.aliases.iter().map(|(name, alias)| format!("{name}: {alias}")).collect();
+    assert_eq!(
+        aliases,
+        [
+            "Four: struct Five *(*Four)(void)",
+            "Number: int Number",
+            "Three: struct Three Three",
+            "Two: struct Two"
+        ]
+    );
     assert_eq!(header.constants["B"], "\"b/1\"");
     assert_eq!(header.constants.len(), 2);
 }

@@ -1,9 +1,12 @@
 //! The plugin kit as an author uses it, away from this repository: the real binary, a compiler, and nothing from a network.
 
+mod bench;
 mod book;
 mod create;
 mod frozen;
 mod header;
+mod package;
+mod policy;
 #[path = "../../abi/sdk_0_1.rs"]
 mod sdk_0_1;
 

@@ -19,6 +19,8 @@ async fn where_everything_is_there_nothing_is_wrong() {
     assert_eq!(found["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(found["home"], workshop.path("home").to_str().unwrap());
     assert_eq!(found["onnxruntime"]["version"], runtime.version());
+    #[cfg(target_os = "linux")]
+    assert_eq!(found["isolation"], json!({ "files": true, "calls": true, "memory": true }));
     let places: Vec<_> = found["onnxruntime"]["places"]
         .as_array()
         .unwrap()

@@ -5,7 +5,7 @@ use foretell_tests::Workshop;
 use super::{DONE, WRONG_COMMAND_LINE, foretell};
 
 /// Every command, with the words that lead to it.
-const COMMANDS: [&str; 45] = [
+const COMMANDS: [&str; 50] = [
     "",
     "plugin",
     "plugin list",
@@ -14,6 +14,11 @@ const COMMANDS: [&str; 45] = [
     "plugin install",
     "plugin remove",
     "plugin validate",
+    "plugin bench",
+    "plugin package",
+    "plugin key",
+    "plugin sign",
+    "plugin verify",
     "record",
     "record list",
     "record show",

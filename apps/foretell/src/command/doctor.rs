@@ -3,12 +3,14 @@
 use std::error::Error;
 use std::path::Path;
 
-use foretell_runtime::onnx::{self, API_VERSION, Finding, LIBRARY_VARIABLE, Origin, Search, locate};
+use foretell_runtime::isolation::{self, Support};
+use foretell_runtime::onnx::{self, API_VERSION, Finding, LIBRARY_VARIABLE, Origin, Runtime, Search, locate};
 use foretell_store::maintenance::Stats;
 use foretell_store::open::{OpenErrorKind, Store, schema_version};
 use foretell_terminal::{Failure, Output, Place, exit, format_bytes, format_count};
 use serde::Serialize;
 
+use super::policy::InForce;
 use super::trust::Listed;
 use super::{Problem, plugin};
 
@@ -17,6 +19,9 @@ struct Document {
     version: &'static str,
     home: String,
     onnxruntime: OnnxRuntime,
+    /// What this system can take away from an isolated plugin.
+    isolation: Support,
+    policy: InForce,
     plugins: Vec<Listed>,
     database: Database,
     /// What is wrong with any of it.
@@ -71,6 +76,7 @@ pub(super) async fn run(place: &Place, output: Output) -> Result<u8, Failure> {
     let registry = place.registry()?;
     let mut problems = Vec::new();
     let onnxruntime = onnxruntime(place, &mut problems);
+    let policy = InForce::of(registry.home(), &mut problems);
     let entries = registry.list().map_err(|error| Failure::new(&error))?;
     let plugins: Vec<_> = entries.iter().map(|entry| Listed::new(&registry, entry)).collect();
     problems.extend(plugins.iter().filter_map(|plugin| plugin.problem.clone()));
@@ -86,6 +92,8 @@ pub(super) async fn run(place: &Place, output: Output) -> Result<u8, Failure> {
         version: env!("CARGO_PKG_VERSION"),
         home: registry.home().root().display().to_string(),
         onnxruntime,
+        isolation: isolation::support(),
+        policy,
         plugins,
         database,
         problems,
@@ -100,9 +108,10 @@ fn onnxruntime(place: &Place, problems: &mut Vec<Problem>) -> OnnxRuntime {
     let problem = |problem, fix| Problem { place: "ONNX Runtime".to_owned(), problem, fix };
     match search.library() {
         Ok(library) => {
-            if let Err(failure) = place.runtime() {
+            // Without the policy, which is looked at by itself.
+            if let Err(error) = Runtime::start(&place.places()) {
                 problems.push(problem(
-                    failure.to_string(),
+                    error.to_string(),
                     "put another build of the library in its place".to_owned(),
                 ));
             }
@@ -234,10 +243,22 @@ fn has_directory(path: &Path) -> bool {
 
 impl Document {
     fn draw(&self, output: Output) {
-        output.facts(&[("foretell", self.version.to_owned()), ("home", self.home.clone())]);
+        let missing = self.isolation.missing();
+        let isolation = match missing.is_empty() {
+            true => "no network, no writing, no other process, limited memory".to_owned(),
+            false => format!("incomplete on this system: {}", missing.join("; ")),
+        };
+        output.facts(&[
+            ("foretell", self.version.to_owned()),
+            ("home", self.home.clone()),
+            ("isolation", isolation),
+        ]);
         output.line("");
         output.line("ONNX Runtime");
         output.table(&["place", "path", "found"], self.onnxruntime.places.iter().map(SearchedPlace::row));
+        output.line("");
+        output.line("policy");
+        self.policy.draw(output);
         output.line("");
         output.line("plugins");
         plugin::draw(output, &self.plugins);

@@ -1,15 +1,20 @@
 //! The commands of `foretell`, one module each.
 
+mod bench;
 mod db;
 mod doctor;
 mod fetch;
 mod inspect;
+pub(crate) mod key;
 mod model;
 mod new;
+mod package;
 mod payload;
 mod plugin;
+mod policy;
 mod prediction;
 mod record;
+mod sign;
 mod trust;
 mod validate;
 mod verify;

@@ -16,6 +16,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use foretell_runtime::manifest::{NAME_BYTES_MAX, is_name};
 use foretell_terminal::{Failure, Output, Place, exit};
 use serde::Serialize;
 
@@ -24,8 +25,6 @@ use crate::arguments::{Language, New};
 use example::Example;
 use files::{Contents, Values};
 
-/// Longest name of a plugin or domain.
-const NAME_BYTES_MAX: usize = 64;
 /// Names that Cargo takes for its own libraries, and those of the SDK.
 const NAMES_TAKEN: [&str; 7] = ["alloc", "core", "foretell-abi", "foretell-sdk", "proc-macro", "std", "test"];
 
@@ -37,6 +36,17 @@ struct Report {
     files: Vec<String>,
     /// Commands that lead from here to predictions.
     next: Vec<String>,
+    /// What nobody has said and nothing has proved, where there is such a thing.
+    guess: Option<String>,
+}
+
+/// What is to be written.
+struct Made {
+    contents: Contents,
+    /// Commands that lead on from the directory.
+    next: Vec<String>,
+    /// What nobody has said and nothing has proved.
+    guess: Option<String>,
 }
 
 pub(super) fn run(place: &Place, output: Output, command: &New) -> Result<u8, Failure> {
@@ -48,7 +58,7 @@ pub(super) fn run(place: &Place, output: Output, command: &New) -> Result<u8, Fa
         return Err(Failure::words(format!("`{}` is there already", directory.display()))
             .hint(Some("name another directory with `--directory`, or remove it")));
     }
-    let (contents, next) = match &command.model {
+    let Made { contents, next, guess } = match &command.model {
         Some(file) => standard::make(place, command, domain, file)?,
         None => native(command, domain)?,
     };
@@ -60,11 +70,15 @@ pub(super) fn run(place: &Place, output: Output, command: &New) -> Result<u8, Fa
         next: std::iter::once(format!("cd {}", quoted(&directory.display().to_string())))
             .chain(next)
             .collect(),
+        guess,
     };
     output.show(&report, |output| {
         output.line(&format!("wrote plugin `{}` into `{}`:", report.name, report.directory));
         for file in report.files.iter().filter(|file| !file.starts_with(sdk::VENDOR)) {
             output.line(&format!("  {file}"));
+        }
+        if let Some(guess) = &report.guess {
+            output.line(&format!("\n{guess}"));
         }
         output.line("\nfrom here to predictions:");
         for command in &report.next {
@@ -75,7 +89,7 @@ pub(super) fn run(place: &Place, output: Output, command: &New) -> Result<u8, Fa
 }
 
 /// A plugin in Rust or C around the example's network.
-fn native(command: &New, domain: &str) -> Result<(Contents, Vec<String>), Failure> {
+fn native(command: &New, domain: &str) -> Result<Made, Failure> {
     let example = Example::of(command.task);
     let library = command.name.replace('-', "_");
     let library_file = format!("{}{library}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
@@ -123,18 +137,12 @@ fn native(command: &New, domain: &str) -> Result<(Contents, Vec<String>), Failur
         ),
         format!("foretell job create --plugin {name} --run"),
     ];
-    Ok((contents, build.into_iter().chain(use_it).collect()))
+    Ok(Made { contents, next: build.into_iter().chain(use_it).collect(), guess: None })
 }
 
 /// A name that a plugin or domain can have.
 pub(super) fn check_name(what: &str, name: &str) -> Result<(), Failure> {
-    let is_word = |word: &str| {
-        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    };
-    let is_name = name.len() <= NAME_BYTES_MAX
-        && name.starts_with(|letter: char| letter.is_ascii_lowercase())
-        && name.split('-').all(is_word);
-    if !is_name {
+    if !is_name(name) {
         return Err(Failure::words(format!(
             "{what} `{name}`: expected lower-case words and digits joined by hyphens, such as `late-return`, {NAME_BYTES_MAX} \
              letters at most"

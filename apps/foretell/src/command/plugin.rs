@@ -1,11 +1,13 @@
 //! `foretell plugin`
 
+use foretell_runtime::policy::Policy;
 use foretell_runtime::registry::{Existing, Installed, Registry};
+use foretell_runtime::trust::{TrustErrorKind, Verified};
 use foretell_terminal::{Failure, Output, Place, exit};
 use serde::Serialize;
 
 use super::trust::{HashedFile, Listed, files};
-use super::{inspect, new, validate};
+use super::{bench, inspect, key, new, package, sign, validate};
 use crate::arguments::Plugin;
 
 pub(super) fn run(place: &Place, output: Output, command: &Plugin) -> Result<u8, Failure> {
@@ -16,13 +18,22 @@ pub(super) fn run(place: &Place, output: Output, command: &Plugin) -> Result<u8,
         Plugin::Validate(command) => validate::run(place, &registry, output, command),
         Plugin::Conform { task } => validate::conform(place, task),
         Plugin::New(command) => new::run(place, output, command),
-        Plugin::Install { directory, replace, models, build } => {
+        Plugin::Bench(command) => bench::run(place, &registry, output, command),
+        Plugin::Package(command) => package::run(output, command),
+        Plugin::Key(command) => key::run(output, command),
+        Plugin::Sign(command) => sign::sign(&registry, output, command),
+        Plugin::Verify(command) => sign::verify(&registry, output, command),
+        Plugin::Install { plugin, replace, hash, models, build } => {
+            let existing = if *replace { Existing::Replace } else { Existing::Keep };
             let installed = match build {
-                Some(build) => registry.install_with_models(directory, build, models),
-                None => {
-                    let existing = if *replace { Existing::Replace } else { Existing::Keep };
-                    registry.install(directory, existing)
+                Some(build) => registry.install_with_models(plugin, build, models),
+                None if plugin.is_file() => registry.install_archive(plugin, *hash, existing),
+                None if hash.is_some() => {
+                    let words = format!("`{}` is no archive, and `--hash` is that of one", plugin.display());
+                    return Err(Failure::words(words)
+                        .hint(Some("leave it out: the files of a directory are pinned as they are")));
                 }
+                None => registry.install(plugin, existing),
             };
             report(&registry, output, &installed.map_err(|error| Failure::new(&error))?)
         }
@@ -74,21 +85,47 @@ struct Installation {
     name: String,
     version: String,
     directory: String,
+    /// Whom the policy trusts and who has signed it; null if the policy does not ask.
+    publisher: Option<String>,
+    /// Why the policy keeps it from being loaded as it is; null if it does not.
+    problem: Option<String>,
     files: Vec<HashedFile>,
 }
 
 fn report(registry: &Registry, output: Output, installed: &Installed) -> Result<u8, Failure> {
-    let verified = registry.verify(installed).map_err(|error| Failure::new(&error))?;
+    let policy = Policy::of(registry.home()).map_err(|error| Failure::new(&error))?;
+    let (verified, publisher, unsigned) = match registry.verify(installed) {
+        Ok(verified) => {
+            let publishers = policy.publishers.unwrap_or_default();
+            let publisher = verified.signer(&publishers).ok();
+            (verified, publisher, None)
+        }
+        // With models of one's own it is there, to be signed, and is not loaded before.
+        Err(error) if matches!(error.kind, TrustErrorKind::Unsigned(_)) => {
+            let verified = Verified::trusting(&installed.directory);
+            (verified.map_err(|error| Failure::new(&error))?, None, Some(error.to_string()))
+        }
+        Err(error) => return Err(Failure::new(&error)),
+    };
     let document = Installation {
         name: installed.name().to_owned(),
         version: installed.version().to_string(),
         directory: installed.directory.display().to_string(),
+        publisher: publisher.map(|publisher| publisher.to_string()),
+        problem: unsigned,
         files: files(&verified),
     };
     output.show(&document, |output| {
+        if let Some(publisher) = &document.publisher {
+            output.line(&format!("{installed} is signed by {publisher}, whom the policy trusts"));
+        }
         output.line(&format!("installed {installed} in `{}`; its files are pinned:", document.directory));
         let row = |file: &HashedFile| vec![file.what.clone(), file.hash.clone()];
         output.table(&["file", "BLAKE3"], document.files.iter().map(row));
+        if let Some(problem) = &document.problem {
+            output.line("");
+            output.line(problem);
+        }
     });
     Ok(exit::DONE)
 }

@@ -21,6 +21,8 @@ pub(super) enum State {
     Changed,
     /// It lies there, but nobody installed it.
     NotInstalled,
+    /// The policy demands a signature that it does not have, or can't be understood.
+    Refused,
     /// Its files can't be read, or make no plugin.
     Broken,
 }
@@ -31,6 +33,7 @@ impl fmt::Display for State {
             Self::Trusted => "trusted",
             Self::Changed => "changed",
             Self::NotInstalled => "not installed",
+            Self::Refused => "refused",
             Self::Broken => "broken",
         })
     }
@@ -117,6 +120,14 @@ pub(super) fn untrusted(installed: &Installed, error: &TrustError) -> (State, Op
             let what = format!("`{}` was never installed", installed.directory.display());
             let fix = "run `foretell plugin install DIRECTORY` with the directory you got it in";
             (State::NotInstalled, Some(problem(what, fix)))
+        }
+        TrustErrorKind::Unsigned(error) => {
+            let fix = "install it signed by a publisher that the policy names, or sign it with a key that it names: \
+                       `foretell plugin sign NAME@VERSION --key FILE`";
+            (State::Refused, Some(problem(format!("the policy demands a signature, and {error}"), fix)))
+        }
+        TrustErrorKind::Policy(error) => {
+            (State::Refused, Some(problem(error.to_string(), "correct the policy, or ask whoever wrote it")))
         }
         kind => (State::Broken, Some(broken(&installed.to_string(), kind.to_string()))),
     }

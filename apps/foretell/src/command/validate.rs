@@ -7,7 +7,9 @@ use foretell_conformance::{
     Case, Check, Options, Outcome, Report, Row, Task, ValidateError, checks, reproduce, serve, validate,
 };
 use foretell_runtime::onnx::locate;
+use foretell_runtime::policy::Policy;
 use foretell_runtime::registry::Registry;
+use foretell_runtime::trust::Verified;
 use foretell_terminal::{Bar, Failure, Output, Place, exit, format_count, this_program};
 use serde::Serialize;
 
@@ -30,6 +32,7 @@ pub(super) fn run(
 ) -> Result<u8, Failure> {
     let Some(plugin) = command.plugin.as_ref().filter(|_| !command.list) else { return list(output) };
     let directory = directory(registry, plugin)?;
+    admit(registry, &directory)?;
     // Else each check would tell it.
     locate(&place.places()).library().map_err(|error| Failure::new(&error))?;
     let child = |task: &Task| child(place, task);
@@ -58,6 +61,7 @@ pub(super) fn run(
 /// What `foretell plugin conform` does, which `validate` starts.
 pub(super) fn conform(place: &Place, task: &str) -> Result<u8, Failure> {
     let task = Task::from_argument(task).map_err(Failure::words)?;
+    admit(&place.registry()?, &task.directory)?;
     serve(&task, &place.places());
     Ok(exit::DONE)
 }
@@ -71,15 +75,25 @@ fn code(holds: bool) -> u8 {
 }
 
 /// The directory of an installed plugin, or the one that the user names.
-fn directory(registry: &Registry, plugin: &Path) -> Result<PathBuf, Failure> {
+pub(super) fn directory(registry: &Registry, plugin: &Path) -> Result<PathBuf, Failure> {
     match plugin.to_str().map(|plugin| found(registry, plugin)).transpose()? {
         Some(Some(installed)) => Ok(installed.directory),
         _ => Ok(plugin.to_owned()),
     }
 }
 
+/// Asks the policy before the code of a directory is run. Whether it is a plugin at all is not asked here.
+pub(super) fn admit(registry: &Registry, directory: &Path) -> Result<(), Failure> {
+    let policy = Policy::of(registry.home()).map_err(|error| Failure::new(&error))?;
+    if policy.publishers.is_some() {
+        let admitted = Verified::trusting(directory).and_then(|verified| verified.admitted(&policy));
+        admitted.map_err(|error| Failure::new(&error))?;
+    }
+    Ok(())
+}
+
 /// This program again, with the same places, for one task.
-fn child(place: &Place, task: &Task) -> Command {
+pub(super) fn child(place: &Place, task: &Task) -> Command {
     let mut command = Command::new(this_program("foretell"));
     if let Some(library) = &place.onnxruntime {
         command.arg("--onnxruntime").arg(library);

@@ -1,6 +1,7 @@
 //! The commands of `foretell-fraud`, one module each.
 
 mod evaluate;
+mod follow;
 mod import;
 mod label;
 mod score;

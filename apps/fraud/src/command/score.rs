@@ -21,6 +21,17 @@ const INPUT_BYTES_MAX: u64 = 256 << 20;
 const NETWORK: &str = "network";
 
 pub(super) async fn run(place: &Place, output: Output, command: &arguments::Score) -> Result<u8, Failure> {
+    if command.follow {
+        let input = command.input.as_deref().unwrap_or(Path::new("-"));
+        if input != Path::new("-") {
+            return Err(Failure::words(format!(
+                "expected `-`, standard input, with `--follow`, found `{}`",
+                input.display()
+            ))
+            .hint(Some("a file that grows: `tail -f FILE | foretell-fraud score - --follow`")));
+        }
+        return super::follow::run(place, output).await;
+    }
     let app = super::batch(place, output);
     let file = command.model.as_deref().map(|file| (NETWORK, file));
     let wanted = Wanted { file, ..Wanted::default() };
@@ -45,34 +56,46 @@ pub(super) async fn run(place: &Place, output: Output, command: &arguments::Scor
     }
 }
 
-fn failure(error: &ScoreError) -> Failure {
+pub(super) fn failure(error: &ScoreError) -> Failure {
     Failure::new(error).hint(error.hint())
 }
 
 /// What came out for one given transaction.
-#[derive(Debug, Serialize)]
-struct Line {
-    line: usize,
-    transaction: Option<String>,
-    record: Option<i64>,
-    run: Option<i64>,
-    score: Option<f64>,
-    label: Option<String>,
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Line {
+    /// Where it stands in the input, from 1.
+    pub(super) line: usize,
+    pub(super) transaction: Option<String>,
+    pub(super) record: Option<i64>,
+    pub(super) run: Option<i64>,
+    pub(super) score: Option<f64>,
+    pub(super) label: Option<String>,
     /// The field at fault, where a transaction was refused.
-    field: Option<String>,
+    pub(super) field: Option<String>,
     /// Why it was refused.
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
+}
+
+impl Line {
+    /// Of this number, and nothing else yet.
+    pub(super) fn new(line: usize) -> Self {
+        Self { line, ..Self::default() }
+    }
 }
 
 /// Stores the given transactions, then scores them.
 async fn given(store: &Store, output: Output, models: &Models, text: &str) -> Result<u8, Failure> {
     let Models { plugin, role, program, challenger } = models;
     let (mut lines, records) = parse(text)?;
-    keep(store, &mut lines, records).await?;
+    let failure = |error: foretell_store::record::AppendError| Failure::new(&error).hint(error.kind.hint());
+    let source = SourceInfo { kind: SourceKind::Live, name: "score".to_owned(), hash: None, mapping: None };
+    let mut appender = Appender::begin(store, DOMAIN, keys(), source).await.map_err(failure)?;
+    keep(&mut appender, &mut lines, records).await?;
+    appender.finish().await.map_err(failure)?;
     let ids: Vec<i64> = lines.iter().filter_map(|line| line.record).collect();
     if !ids.is_empty() {
         let (run, answers) =
-            answer(store, plugin, program, *role, &ids).await.map_err(|error| failure(&error))?;
+            answer(store, plugin, program, *role, &ids).await.map_err(|error| self::failure(&error))?;
         let answers: HashMap<i64, Answer> = answers.into_iter().collect();
         for line in &mut lines {
             if let Some(answer) = line.record.and_then(|id| answers.get(&id)) {
@@ -95,7 +118,8 @@ async fn given(store: &Store, output: Output, models: &Models, text: &str) -> Re
     Ok(if refused { exit::SOME_REJECTED } else { exit::DONE })
 }
 
-fn tell(line: &mut Line, run: i64, answer: &Answer) {
+/// Puts an answer into the line that it is about.
+pub(super) fn tell(line: &mut Line, run: i64, answer: &Answer) {
     line.run = Some(run);
     match answer {
         Answer::Predicted(predicted) => {
@@ -121,27 +145,9 @@ fn parse(text: &str) -> Result<(Vec<Line>, Vec<NewRecord>), Failure> {
         None => text.lines().collect(),
     };
     for (index, text) in given.into_iter().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
-        let mut line = Line {
-            line: index + 1,
-            transaction: None,
-            record: None,
-            run: None,
-            score: None,
-            label: None,
-            field: None,
-            reason: None,
-        };
-        match reader.record(text.as_bytes()) {
-            Ok(record) => {
-                line.transaction.clone_from(&record.external_id);
-                records.push(record);
-            }
-            Err(reject) => {
-                line.field = reject.field;
-                line.reason = Some(reject.reason);
-            }
-        }
+        let (line, record) = one(&reader, index + 1, text.as_bytes());
         lines.push(line);
+        records.extend(record);
     }
     match lines.is_empty() {
         true => Err(Failure::words(
@@ -151,11 +157,32 @@ fn parse(text: &str) -> Result<(Vec<Line>, Vec<NewRecord>), Failure> {
     }
 }
 
+/// Reads one JSON object; its line says why there is no record.
+pub(super) fn one(reader: &JsonReader, number: usize, text: &[u8]) -> (Line, Option<NewRecord>) {
+    let mut line = Line::new(number);
+    match reader.record(text) {
+        Ok(record) => {
+            line.transaction.clone_from(&record.external_id);
+            (line, Some(record))
+        }
+        Err(Reject { field, reason, .. }) => {
+            (line.field, line.reason) = (field, Some(reason));
+            (line, None)
+        }
+    }
+}
+
+/// What groups transactions.
+pub(super) fn keys() -> Vec<String> {
+    vec!["customer_id".to_owned(), "terminal_id".to_owned()]
+}
+
 /// Stores the transactions that are in order, and keeps the others with their reasons.
-async fn keep(store: &Store, lines: &mut [Line], records: Vec<NewRecord>) -> Result<(), Failure> {
-    let failure = |error: foretell_store::record::AppendError| Failure::new(&error).hint(error.kind.hint());
-    let keys = vec!["customer_id".to_owned(), "terminal_id".to_owned()];
-    let source = SourceInfo { kind: SourceKind::Live, name: "score".to_owned(), hash: None, mapping: None };
+pub(super) async fn keep(
+    appender: &mut Appender,
+    lines: &mut [Line],
+    records: Vec<NewRecord>,
+) -> Result<(), Failure> {
     let rejects: Vec<Reject> = lines
         .iter()
         .filter_map(|line| {
@@ -168,9 +195,10 @@ async fn keep(store: &Store, lines: &mut [Line], records: Vec<NewRecord>) -> Res
             })
         })
         .collect();
-    let mut appender = Appender::begin(store, DOMAIN, keys, source).await.map_err(failure)?;
-    let outcomes = appender.append_with_rejects(records, rejects).await.map_err(failure)?;
-    appender.finish().await.map_err(failure)?;
+    let outcomes = appender
+        .append_with_rejects(records, rejects)
+        .await
+        .map_err(|error| Failure::new(&error).hint(error.kind.hint()))?;
     for (line, outcome) in lines.iter_mut().filter(|line| line.reason.is_none()).zip(outcomes) {
         match outcome {
             Outcome::Stored(id) | Outcome::AlreadyStored(id) => line.record = Some(id),

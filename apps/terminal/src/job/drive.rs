@@ -107,11 +107,7 @@ pub(super) async fn job(app: &App<'_>, store: &Store, id: i64, crew: &Crew) -> R
 /// The command of a worker process: this program, with the same places.
 fn worker(app: &App<'_>, job: i64) -> tokio::process::Command {
     let mut command = tokio::process::Command::new(this_program(app.program));
-    command.arg("--db").arg(&app.place.db);
-    if let Some(library) = &app.place.onnxruntime {
-        command.arg("--onnxruntime").arg(library);
-    }
-    command.args([app.command, "work", &job.to_string()]);
+    command.args(app.place.to_arguments()).args([app.command, "work", &job.to_string()]);
     command
 }
 

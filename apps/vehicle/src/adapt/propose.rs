@@ -107,7 +107,8 @@ pub fn propose(facts: &Facts, given: Option<Vec<String>>) -> Result<Proposal, No
         "score",
         "0.25",
         Certainty::Guess,
-        "what most people show; choose it on pictures of yours",
+        "what most people show; choose it on pictures of yours. It is also what a tracker takes for the score from which this detector \
+         reports an object",
     ));
     Ok(Proposal {
         input: facts.input.declared.clone(),

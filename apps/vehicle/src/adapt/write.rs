@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use foretell_runtime::hash::Hash;
-use foretell_runtime::manifest::{MANIFEST_FILE, Manifest};
+use foretell_runtime::manifest::{MANIFEST_FILE, Manifest, NAME_BYTES_MAX, is_name};
 use foretell_runtime::trust::Verified;
 
 use super::propose::Proposal;
@@ -13,8 +13,6 @@ use super::recognise::quoted;
 
 /// Where the network stands in the directory.
 const NETWORK: &str = "model/network.onnx";
-/// Longest name of a plugin.
-const NAME_BYTES_MAX: usize = 64;
 
 /// A directory can't be written.
 #[derive(Debug, thiserror::Error)]
@@ -124,7 +122,7 @@ pub(super) fn write(
     network: &[u8],
     detector: &Verified,
 ) -> Result<(), WriteError> {
-    if name.len() > NAME_BYTES_MAX || name_of(Path::new(name)) != name {
+    if !is_name(name) {
         return Err(WriteError::Name(name.to_owned()));
     }
     let text = manifest(proposal, name, &Hash::of(network), detector.manifest());

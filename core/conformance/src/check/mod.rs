@@ -188,6 +188,8 @@ pub(crate) fn make(entry: &Entry, directory: &Path, seed: u64, places: &Places) 
 mod tests {
     use std::collections::HashSet;
 
+    use foretell_runtime::manifest::{IMAGES_AT_ONCE, IMAGES_AT_ONCE_UNSIZED};
+
     use super::*;
 
     #[test]
@@ -208,11 +210,8 @@ mod tests {
         states("load-time", format!("{} s of processor time", contract::LOAD_PROCESSOR_SECONDS_MAX));
         states("load-time", format!("within {} s,", contract::LOAD_SECONDS_MAX));
         states("huge-batch-bounded-memory", format!("{} at most", resources::HUGE_ROWS_MAX));
-        states("huge-batch-bounded-memory", format!("{} with images of one", resources::HUGE_IMAGES_MAX));
-        states(
-            "huge-batch-bounded-memory",
-            format!("{} with images of any", resources::HUGE_IMAGES_UNSIZED_MAX),
-        );
+        states("huge-batch-bounded-memory", format!("{IMAGES_AT_ONCE} with images of one"));
+        states("huge-batch-bounded-memory", format!("{IMAGES_AT_ONCE_UNSIZED} with images of any"));
         states("huge-batch-bounded-memory", format!("{} MiB", resources::BATCH_MIB_MAX));
         states("huge-batch-bounded-memory", format!("{} times", resources::BATCH_FACTOR_MAX));
         states("no-memory-growth", format!("{} MiB", resources::GROWTH_MIB_MAX));

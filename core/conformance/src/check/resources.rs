@@ -20,10 +20,6 @@ pub(crate) const BATCH_MIB_MAX: u64 = 256;
 pub(crate) const BATCH_FACTOR_MAX: u64 = 64;
 /// Most records of the largest batch.
 pub(crate) const HUGE_ROWS_MAX: usize = 1 << 16;
-/// Most records of the largest batch when they have images of one size. The host gives no more (`core/jobs/src/batch.rs`).
-pub(crate) const HUGE_IMAGES_MAX: usize = 32;
-/// Most records of the largest batch when they have images of any size. The host gives no more (`core/jobs/src/batch.rs`).
-pub(crate) const HUGE_IMAGES_UNSIZED_MAX: usize = 4;
 /// How often memory is looked at while a batch is predicted.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// Memory by which many calls may grow the process, in each half of them.
@@ -66,15 +62,7 @@ fn unmeasured() -> Finding {
 
 /// How many records the largest batch has.
 fn huge(manifest: &Manifest) -> usize {
-    let images: Vec<_> = manifest.inputs.iter().filter_map(|input| input.picture()).collect();
-    let most = if images.is_empty() {
-        HUGE_ROWS_MAX
-    } else if images.iter().all(|image| image.size().is_some()) {
-        HUGE_IMAGES_MAX
-    } else {
-        HUGE_IMAGES_UNSIZED_MAX
-    };
-    most.min(manifest.limits.rows_max)
+    manifest.images_at_once().unwrap_or(HUGE_ROWS_MAX).min(manifest.limits.rows_max)
 }
 
 /// Rows of a batch again and again, as many as `count`.

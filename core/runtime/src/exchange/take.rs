@@ -60,6 +60,10 @@ pub(crate) fn take(answer: ArrowArray, expected: &DataType, rows: usize) -> Resu
     let data = unsafe { arrow_array::ffi::from_ffi_and_data_type(owned, expected.clone()) }
         .map_err(|error| BadAnswer::Contents(error.to_string()))?;
     data.validate_full().map_err(|error| BadAnswer::Contents(error.to_string()))?;
+    // In a row that is null, columns may be null that no reader expects to be.
+    if data.null_count() > 0 {
+        return Err(BadAnswer::Contents(format!("{} of its predictions are null", data.null_count())));
+    }
     let array: ArrayRef = make_array(data);
     Ok(array.as_struct().clone())
 }
@@ -84,10 +88,11 @@ unsafe fn inspect(array: &ArrowArray, expected: &DataType, name: &str) -> Result
     if [array.offset, array.length].into_iter().any(|rows| rows as usize > PREDICTION_ROWS_MAX) {
         return wrong(format!("has length {} and offset {}", array.length, array.offset));
     }
-    if array.n_buffers != buffers as i64 || array.buffers.is_null() {
+    if array.n_buffers != buffers as i64 || array.buffers.is_null() || !array.buffers.is_aligned() {
         return wrong(format!("has {} buffers; expected {buffers}", array.n_buffers));
     }
-    if array.n_children != children.len() as i64 || (array.children.is_null() && !children.is_empty()) {
+    let no_children = array.children.is_null() || !array.children.is_aligned();
+    if array.n_children != children.len() as i64 || (no_children && !children.is_empty()) {
         return wrong(format!("has {} children; expected {}", array.n_children, children.len()));
     }
     let has_offsets = matches!(expected, DataType::Utf8 | DataType::List(_));
@@ -102,9 +107,24 @@ unsafe fn inspect(array: &ArrowArray, expected: &DataType, name: &str) -> Result
             }
         }
     }
+    if *expected == DataType::Utf8 {
+        // SAFETY: there are three pointers, and this one is not null.
+        let offsets = unsafe { *array.buffers.add(1) }.cast::<i32>();
+        if !offsets.is_aligned() {
+            return wrong("has offsets in buffer 1 that are not aligned to 4 bytes".to_owned());
+        }
+        // SAFETY: of so many rows there is one offset more. `arrow-rs` takes it for the length of the texts, whatever its sign.
+        let end = unsafe { *offsets.add((array.length + array.offset) as usize) };
+        if end < 0 {
+            return wrong(format!("has texts that end at {end}"));
+        }
+    }
     for (index, (child_name, child_type)) in children.into_iter().enumerate() {
         // SAFETY: there are `n_children` pointers at `children`.
         let child = unsafe { *array.children.add(index) };
+        if !child.is_aligned() {
+            return wrong(format!("has no child `{child_name}`"));
+        }
         // SAFETY: a child that is not null is a valid array, by the C Data Interface.
         let Some(child) = (unsafe { child.as_ref() }) else {
             return wrong(format!("has no child `{child_name}`"));
@@ -295,6 +315,51 @@ mod tests {
         }
         let refused = take(handed, array.data_type(), 3);
         assert!(matches!(refused, Err(BadAnswer::Contents(_))), "an item that is null: {refused:?}");
+    }
+
+    /// `arrow-rs` would take the last offset for the length of the texts, whatever its sign, and read it wherever it lies.
+    #[test]
+    #[expect(unsafe_code, reason = "lies as a plugin would")]
+    fn texts_that_lie_are_refused() {
+        let array = ranking(&vec![vec![("tea".to_owned(), None)]; 2]);
+        let moved = [[0u8; 4], [0; 4], [3, 0, 0, 0], [6, 0, 0, 0]].concat();
+        let ends: [(*const u8, &str); 2] = [
+            ([0i32, 3, -6].as_ptr().cast(), "`item` has texts that end at -6"),
+            (moved[1..].as_ptr(), "`item` has offsets in buffer 1 that are not aligned to 4 bytes"),
+        ];
+        for (offsets, words) in ends {
+            let handed = handed_over(&array);
+            // SAFETY: predictions -> lists -> items -> the first column, whose second buffer are the offsets.
+            unsafe { *(**(**(**handed.children).children).children).buffers.add(1) = offsets.cast() };
+            let refused = take(handed, array.data_type(), 2).unwrap_err();
+            assert_eq!(refused, BadAnswer::Shape(words.to_owned()));
+        }
+    }
+
+    /// A prediction that is null, whose columns are null as well, would be read as whatever stands there.
+    #[test]
+    fn predictions_that_are_null_are_refused() {
+        let column: ArrayRef = Arc::new(arrow_array::Float32Array::from(vec![Some(1.0), None]));
+        let nulls = arrow_buffer::NullBuffer::from(vec![true, false]);
+        let array = StructArray::new(Task::Regression.prediction_fields(0), vec![column], Some(nulls));
+        let refused = take(handed_over(&array), array.data_type(), 2).unwrap_err();
+        assert_eq!(refused, BadAnswer::Contents("1 of its predictions are null".to_owned()));
+    }
+
+    /// Pointers that no pointer can be. The fuzzing targets look at all of them; what is not aligned is not followed.
+    #[test]
+    fn pointers_that_are_not_aligned_are_refused() {
+        let array = ranking(&vec![vec![("tea".to_owned(), None)]; 2]);
+        let lies: [fn(&mut ArrowArray); 2] = [
+            |array| array.buffers = array.buffers.wrapping_byte_add(1),
+            |array| array.children = array.children.wrapping_byte_add(1),
+        ];
+        for lie in lies {
+            let mut handed = handed_over(&array);
+            lie(&mut handed);
+            let refused = take(handed, array.data_type(), 2);
+            assert!(matches!(refused, Err(BadAnswer::Shape(_))), "{refused:?}");
+        }
     }
 
     /// Lengths and offsets that no memory holds, and whose sum no number holds.

@@ -9,8 +9,8 @@ use super::{
     ModelFormat, NOVELTY, Output, Task, UNFAMILIAR, value::format_duration,
 };
 
-/// Longest name of a plugin, column, label or model.
-const NAME_BYTES_MAX: usize = 64;
+/// Longest name of a plugin, domain, column, label or model.
+pub const NAME_BYTES_MAX: usize = 64;
 /// Most rows that a plugin can ask for in one call.
 const ROWS_MAX: usize = 1 << 20;
 /// Most intra-op threads of a session.
@@ -19,6 +19,9 @@ const THREADS_MAX: usize = 256;
 const IMAGE_SIDE_PIXELS_MAX: u32 = 16_384;
 /// Longest window of a history: a hundred years, in microseconds.
 const WINDOW_MAX: i64 = 36_525 * 86_400 * 1_000_000;
+/// Most inputs, labels, models, histories and keys of a manifest, of each, and most fields of all its histories. Readers look one up in
+/// the list of another.
+const TABLES_MAX: usize = 4_096;
 /// What a label's type may be, for messages.
 const TYPES_OF_LABELS: &str = "one of `bool`, `int64`, `float64`, `utf8`, `category`";
 
@@ -27,6 +30,9 @@ const TYPES_OF_LABELS: &str = "one of `bool`, `int64`, `float64`, `utf8`, `categ
 pub(super) fn problems(manifest: &Manifest, states: impl Fn(&str) -> bool) -> Vec<(String, String)> {
     let mut found = Problems::default();
     plugin(manifest, &mut found);
+    if !counts(manifest, &mut found) {
+        return found.0;
+    }
     models(&manifest.models, states, &mut found);
     fit(manifest, &mut found);
     inputs(manifest, &mut found);
@@ -62,12 +68,8 @@ impl Problems {
 
     /// A name for a plugin or domain.
     fn words(&mut self, name: &str, key: &str) {
-        let word = |word: &str| {
-            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-        };
-        let holds = name.split('-').all(word) && name.starts_with(|letter: char| letter.is_ascii_lowercase());
         let expected = format!("lower-case words joined by `-`, {NAME_BYTES_MAX} letters at most");
-        self.check(holds && name.len() <= NAME_BYTES_MAX, key, expected, quoted(name));
+        self.check(is_name(name), key, expected, quoted(name));
     }
 
     fn text(&mut self, text: &str, key: impl Display) {
@@ -81,6 +83,23 @@ impl Problems {
             self.check(seen.insert(name), key, format!("another {what}"), format!("{} twice", quoted(name)));
         }
     }
+}
+
+/// Whether a plugin or a domain can have this name: lower-case words and digits joined by `-`, a letter first, [`NAME_BYTES_MAX`] bytes
+/// at most.
+///
+/// ```
+/// use foretell_runtime::manifest::is_name;
+///
+/// assert!(is_name("late-return") && !is_name("Late_Return") && !is_name("late--return"));
+/// ```
+pub fn is_name(name: &str) -> bool {
+    let is_word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    name.len() <= NAME_BYTES_MAX
+        && name.starts_with(|letter: char| letter.is_ascii_lowercase())
+        && name.split('-').all(is_word)
 }
 
 fn quoted(text: &str) -> String {
@@ -101,6 +120,25 @@ fn plugin(manifest: &Manifest, found: &mut Problems) {
     let holds = (1..=NAME_BYTES_MAX).contains(&plugin.library.len()) && plugin.library.bytes().all(letter);
     let expected = "a file name without prefix and ending, such as `late_return`";
     found.check(holds, "plugin.library", expected, quoted(&plugin.library));
+}
+
+/// Whether there are so few of everything that all the rest may be looked at.
+fn counts(manifest: &Manifest, found: &mut Problems) -> bool {
+    let fields = manifest.histories.iter().map(|history| history.fields.len()).sum();
+    let learned = manifest.fit.as_ref().map_or(0, |fit| fit.models.len());
+    let counts = [
+        ("model", manifest.models.len()),
+        ("fit.models", learned),
+        ("record.keys", manifest.record.keys.len()),
+        ("input", manifest.inputs.len()),
+        ("label", manifest.labels.len()),
+        ("history", manifest.histories.len()),
+        ("history", fields),
+    ];
+    for (key, count) in counts {
+        found.check(count <= TABLES_MAX, key, format!("at most {TABLES_MAX}"), count);
+    }
+    counts.iter().all(|(_, count)| *count <= TABLES_MAX)
 }
 
 fn models(models: &[ModelFile], states: impl Fn(&str) -> bool, found: &mut Problems) {

@@ -8,6 +8,11 @@ use serde_json::{Map, Value};
 
 use super::{FieldType, History, Image, Input, Manifest, Sample, Task};
 
+/// Records of one call when they have images of one size: enough for a network to be at its best.
+pub const IMAGES_AT_ONCE: usize = 32;
+/// Records of one call when they have images of any size.
+pub const IMAGES_AT_ONCE_UNSIZED: usize = 4;
+
 /// Name of the input, of type `timestamp`, that the host fills with the record's own time.
 pub const EVENT_TIME: &str = "event_time";
 /// Name of the time of a past record, the first field of every history.
@@ -168,6 +173,14 @@ impl Manifest {
         let (positive, threshold) = self.decision()?;
         let is_positive = f64::from(score) >= threshold;
         self.output.labels.iter().map(String::as_str).find(|label| (*label == positive) == is_positive)
+    }
+
+    /// How many records a call gets at most where the plugin reads images, whatever its `rows_max`; none where it reads no image.
+    pub fn images_at_once(&self) -> Option<usize> {
+        let mut images = self.inputs.iter().filter_map(Input::picture).peekable();
+        images.peek()?;
+        let are_sized = images.all(|image| image.size().is_some());
+        Some(if are_sized { IMAGES_AT_ONCE } else { IMAGES_AT_ONCE_UNSIZED })
     }
 
     /// The plugin's settings, to which the user's changes can be added. A date in the file is text here.

@@ -77,11 +77,12 @@ use std::path::Path;
 
 use serde::Deserialize as _;
 
-use self::{error::Source, types::Header};
 pub use self::{
+    check::{NAME_BYTES_MAX, is_name},
     error::{ManifestError, ManifestErrorKind, Problem},
     meaning::{
-        EVENT_TIME, IMAGE_DIMENSIONS, IMPLICIT_EVENT_FIELD, LABEL_PREFIX, NOVELTY, TIMESTAMP, UNFAMILIAR,
+        EVENT_TIME, IMAGE_DIMENSIONS, IMAGES_AT_ONCE, IMAGES_AT_ONCE_UNSIZED, IMPLICIT_EVENT_FIELD,
+        LABEL_PREFIX, NOVELTY, TIMESTAMP, UNFAMILIAR,
     },
     types::{
         Channels, Concurrency, Filter, Fit, Fitting, History, Image, Input, Label, Limits, Manifest,
@@ -89,6 +90,7 @@ pub use self::{
     },
     value::{AbiVersion, Engine, FieldType, parse_duration},
 };
+use self::{error::Source, types::Header};
 use crate::files;
 
 /// Name of the manifest in a plugin's directory.

@@ -4,20 +4,23 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use ort::{environment::Environment, logging::LogLevel};
 
 use super::locate::{Library, NotFound, Places, locate};
+use crate::isolation::Isolation;
 
 /// The one ONNX Runtime of this process, once it has started.
 static RUNNING: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);
 
-/// ONNX Runtime, started.
+/// ONNX Runtime, started; and where plugins run that are loaded with it.
 #[derive(Debug)]
 pub struct Runtime {
     pub(super) environment: Environment,
     library: Library,
+    isolation: Option<Isolation>,
 }
 
 /// ONNX Runtime can't be started.
@@ -65,7 +68,7 @@ impl Runtime {
         let environment = environment.map_err(|error| failed(error.message().to_owned()))?;
         // The logger is called for every message of at least this level, so below it nothing is even written down.
         environment.set_log_level(LogLevel::Warning);
-        let runtime = Arc::new(Runtime { environment, library });
+        let runtime = Arc::new(Runtime { environment, library, isolation: None });
         *running = Some(runtime.clone());
         Ok(runtime)
     }
@@ -80,6 +83,27 @@ impl Runtime {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The same ONNX Runtime, with which plugins are loaded into processes of their own.
+    ///
+    /// It stands here, and not at each place where a plugin is loaded, so that none of them can forget it.
+    pub fn isolating(&self, isolation: Isolation) -> Arc<Runtime> {
+        let (environment, library) = (self.environment.clone(), self.library.clone());
+        Arc::new(Runtime { environment, library, isolation: Some(isolation) })
+    }
+
+    /// The same, with no call of an isolated plugin longer than `time`. Where nothing is isolated, nothing changes.
+    pub fn within(self: &Arc<Self>, time: Duration) -> Arc<Runtime> {
+        match &self.isolation {
+            Some(isolation) => self.isolating(isolation.within(time)),
+            None => Arc::clone(self),
+        }
+    }
+
+    /// How plugins are isolated, if they are.
+    pub fn isolation(&self) -> Option<&Isolation> {
+        self.isolation.as_ref()
     }
 
     /// The environment of `ort`, for whoever wants to run a network without this crate, such as a benchmark that compares

@@ -27,7 +27,8 @@
 //! - **Invariant:** telemetry is off, and networks run on the CPU, whatever accelerators a build of the library has: the
 //!   same network gives the same answer everywhere.
 //!
-//! [`inspect`] looks at a network of which nothing is known yet.
+//! [`inspect`] looks at a network of which nothing is known yet. [`record()`] notes what networks are run with, so that they can be
+//! run with the same again.
 //!
 //! Pitfalls:
 //! - Outputs must have the exact shapes that the network gives. A network whose output's size depends on the values (such
@@ -38,6 +39,7 @@ mod environment;
 mod inspect;
 mod locate;
 mod model;
+mod record;
 mod session;
 mod tensor;
 
@@ -48,5 +50,6 @@ pub use locate::{
 };
 pub(crate) use model::read;
 pub use model::{MODEL_BYTES_MAX, Model, ModelError, ModelErrorKind};
+pub use record::{RecordedRun, record};
 pub use session::RunError;
 pub use tensor::{Dimension, Element, Native, TensorSpec, TensorView, TensorViewMut};

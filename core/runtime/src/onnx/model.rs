@@ -16,6 +16,7 @@ use ort::{
 
 use super::{
     environment::Runtime,
+    record,
     session::{Names, RunError, Session},
     tensor::{Dimension, Element, Facts, TensorSpec, TensorView, TensorViewMut},
 };
@@ -182,6 +183,7 @@ impl Model {
         };
         check("input", &self.inputs, inputs.len(), inputs.iter().map(TensorView::facts))?;
         check("output", wanted, outputs.len(), outputs.iter().map(TensorViewMut::facts))?;
+        record::note(self.hash, inputs, outputs);
         let mut turn = self.take()?;
         let done = turn.session().run(&self.names, inputs, outputs);
         done.map_err(|error| RunError::Failed(error.message().to_owned()))

@@ -15,11 +15,10 @@ use crate::{
     hash::Hash,
     manifest::{MANIFEST_FILE, Manifest, ManifestError},
     onnx::MODEL_BYTES_MAX,
+    package::{self, PackageErrorKind, Platform},
+    policy::{Policy, PolicyError},
     trust::{Pin, Pins, PinsError, TrustError, TrustErrorKind, Verified},
 };
-
-/// Beginnings of the names of files for people that are installed too, beside the manifest and the models.
-const DOCUMENTS: [&str; 4] = ["README", "LICENSE", "NOTICE", "MODEL_CARD"];
 
 /// What to do when a version is installed already, with other content.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,10 +32,10 @@ pub enum Existing {
 
 /// A plugin can't be installed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot install `{}`: {kind}", directory.display())]
+#[error("cannot install `{}`: {kind}", path.display())]
 pub struct InstallError {
-    /// The directory that was to be installed.
-    pub directory: PathBuf,
+    /// The directory or archive that was to be installed.
+    pub path: PathBuf,
     /// Why it can't.
     pub kind: Box<InstallErrorKind>,
 }
@@ -52,6 +51,25 @@ pub enum InstallErrorKind {
         "expected the library `{0}` beside `{MANIFEST_FILE}`, found none; build the plugin and copy it there"
     )]
     NoLibrary(String),
+    /// Its library was built for another system or processor.
+    #[error(
+        "it was built for {found}, and this is {expected}; get the one for this platform, or build it here"
+    )]
+    Platform {
+        /// This platform.
+        expected: Platform,
+        /// That of the library.
+        found: String,
+    },
+    /// The archive is not one, or not the one that was meant.
+    #[error("{0}")]
+    Archive(PackageErrorKind),
+    /// The policy refuses it.
+    #[error("{0}")]
+    Refused(TrustErrorKind),
+    /// The policy can't be understood.
+    #[error("{0}")]
+    Policy(PolicyError),
     /// A model is not the one that the manifest names.
     #[error(
         "model file `{file}`: expected BLAKE3 {expected} as in `{MANIFEST_FILE}`, found {found}; get the right file, \
@@ -129,6 +147,9 @@ impl From<PinsError> for InstallErrorKind {
     }
 }
 
+/// Hashes of a plugin's files, by their names.
+type Hashes = BTreeMap<String, Hash>;
+
 /// Where the content of a file comes from.
 enum Content<'a> {
     /// Another file.
@@ -140,10 +161,23 @@ enum Content<'a> {
 impl Registry {
     /// Copies a plugin into the home and pins its hashes. Its code is not run.
     ///
-    /// Installing the same content again changes nothing, and repairs a copy whose files were changed since.
+    /// Installing the same content again changes nothing, and repairs a copy whose files were changed since. A policy that names
+    /// publishers is asked first, so that nothing is installed that would not be loaded.
     pub fn install(&self, directory: &Path, existing: Existing) -> Result<Installed, InstallError> {
-        let error = |kind| InstallError { directory: directory.to_owned(), kind: Box::new(kind) };
-        self.install_locked(directory, existing).map_err(error)
+        self.staged(directory, || self.place_admitted(&self.stage(directory)?, existing))
+    }
+
+    /// Installs the plugin of an archive that [`pack`](package::pack) made, as [`install`](Self::install) does that of a
+    /// directory. With `hash`, the archive must have that BLAKE3.
+    ///
+    /// Of an archive that is refused, nothing stays.
+    pub fn install_archive(
+        &self,
+        archive: &Path,
+        hash: Option<Hash>,
+        existing: Existing,
+    ) -> Result<Installed, InstallError> {
+        self.staged(archive, || self.place_admitted(&self.stage_archive(archive, hash)?, existing))
     }
 
     /// Makes what a plugin has learned, by a fit or by a recipe of its own, a version of it: library, documents and other
@@ -168,13 +202,10 @@ impl Registry {
         version: &Version,
         models: &[(String, Vec<u8>)],
     ) -> Result<Installed, InstallError> {
-        let install = || {
-            let _lock = self.lock()?;
-            let offered = self.stage_fitted(base, version, models)?;
-            self.place(&offered, Existing::Keep)
-        };
-        install()
-            .map_err(|kind| InstallError { directory: base.directory().to_owned(), kind: Box::new(kind) })
+        // Its publisher can't have signed it. It can be signed where it will lie, and is not loaded before.
+        self.staged(base.directory(), || {
+            self.place(&self.stage_fitted(base, version, models)?, Existing::Keep)
+        })
     }
 
     /// Installs the plugin of a directory with other files in the place of some models, as a version of its own: `build` follows the
@@ -186,7 +217,7 @@ impl Registry {
         build: &BuildMetadata,
         models: &[(String, PathBuf)],
     ) -> Result<Installed, InstallError> {
-        let error = |kind| InstallError { directory: directory.to_owned(), kind: Box::new(kind) };
+        let error = |kind| InstallError { path: directory.to_owned(), kind: Box::new(kind) };
         let base = Verified::trusting(directory)
             .map_err(|cause| error(InstallErrorKind::Offered(Box::new(cause))))?;
         let content =
@@ -197,10 +228,29 @@ impl Registry {
         self.install_fitted(&base, &version, &models)
     }
 
-    fn install_locked(&self, directory: &Path, existing: Existing) -> Result<Installed, InstallErrorKind> {
-        let _lock = self.lock()?;
-        let offered = self.stage(directory)?;
-        self.place(&offered, existing)
+    /// Does what puts a plugin together beside the installed ones and in its place, while nobody else does. Leaves nothing there
+    /// but what got to its place.
+    fn staged(
+        &self,
+        path: &Path,
+        work: impl FnOnce() -> Result<Installed, InstallErrorKind>,
+    ) -> Result<Installed, InstallError> {
+        let locked = || {
+            let _lock = self.lock()?;
+            let done = work();
+            // After an error, this one is of no interest: the next lock clears what is left.
+            let cleared = files::remove_directory(&self.home.plugins().join(STAGING));
+            done.and_then(|installed| Ok(cleared.map(|()| installed)?))
+        };
+        locked().map_err(|kind| InstallError { path: path.to_owned(), kind: Box::new(kind) })
+    }
+
+    /// Puts what was staged in its place, if the policy admits it.
+    fn place_admitted(&self, offered: &Verified, existing: Existing) -> Result<Installed, InstallErrorKind> {
+        let policy = Policy::of(&self.home).map_err(InstallErrorKind::Policy)?;
+        let admitted = offered.clone().admitted(&policy);
+        admitted.map_err(|error| InstallErrorKind::Refused(error.kind))?;
+        self.place(offered, existing)
     }
 
     /// Puts what was staged where it belongs, and pins it.
@@ -209,45 +259,35 @@ impl Registry {
         let pin = offered.pin();
         let mut pins = Pins::read(&self.home.pins())?;
         let target = self.home.plugins().join(&pin.name).join(&pin.version);
-        let intact = match self.present(&target, &pins, &pin)? {
-            None => false,
-            Some((present, intact)) => match present.difference(&pin) {
-                Some((what, installed, offered)) if existing == Existing::Keep => {
-                    return Err(InstallErrorKind::Installed { plugin, what, installed, offered });
-                }
-                difference => intact && difference.is_none(),
-            },
-        };
+        let present = self.present(&target, &pins, &pin);
+        if existing == Existing::Keep
+            && let Some((what, installed, offered)) =
+                present.as_ref().and_then(|(present, _)| present.difference(&pin))
+        {
+            return Err(InstallErrorKind::Installed { plugin, what, installed, offered });
+        }
+        // Documents and signature are not pinned, and may be others.
+        let offered_files = package::hashes(offered)?;
+        let intact = present.is_some_and(|(present, files)| present == pin && files == Some(offered_files));
         pins.insert(pin);
         pins.write(&self.home.pins())?;
-        let staging = self.home.plugins().join(STAGING);
-        if intact {
-            files::remove_directory(&staging)?;
-        } else {
+        if !intact {
             self.discard(&target)?;
-            files::rename(&staging, &target)?;
+            files::rename(&self.home.plugins().join(STAGING), &target)?;
             files::remove_directory(&self.home.plugins().join(DISCARDED))?;
         }
         Ok(Installed { directory: target, manifest: offered.manifest().clone() })
     }
 
-    /// What is installed at `target`: the hashes it was pinned with, and whether its files still have them. A copy
-    /// that was never pinned counts by its files.
-    fn present(
-        &self,
-        target: &Path,
-        pins: &Pins,
-        offered: &Pin,
-    ) -> Result<Option<(Pin, bool)>, InstallErrorKind> {
-        if !target.exists() {
-            return Ok(None);
+    /// What is installed at `target`: the hashes it was pinned with, and those that its files have now. A copy that was
+    /// never pinned counts by its files.
+    fn present(&self, target: &Path, pins: &Pins, offered: &Pin) -> Option<(Pin, Option<Hashes>)> {
+        let verified = target.exists().then(|| Verified::read(target).ok())?;
+        let files = verified.as_ref().and_then(|verified| package::hashes(verified).ok());
+        match (pins.get(&offered.name, &offered.version), verified) {
+            (Some(pin), _) => Some((pin.clone(), files)),
+            (None, verified) => Some((verified?.pin(), files)),
         }
-        let files = Verified::read(target).ok().map(|files| files.pin());
-        Ok(match (pins.get(&offered.name, &offered.version), files) {
-            (Some(pin), files) => Some((pin.clone(), files.is_some_and(|files| files == *pin))),
-            (None, Some(files)) => Some((files, true)),
-            (None, None) => None,
-        })
     }
 
     /// Copies what a plugin needs beside the installed ones, hashes the copies, and checks its models.
@@ -255,12 +295,30 @@ impl Registry {
         let manifest = Manifest::load(directory).map_err(InstallErrorKind::Manifest)?;
         let library = manifest.library_file();
         if !directory.join(&library).is_file() {
-            return Err(InstallErrorKind::NoLibrary(library));
+            let foreign = package::foreign_library(&manifest, |name| directory.join(name).is_file());
+            return Err(match foreign {
+                Some((_, os)) => foreign_system(os),
+                None => InstallErrorKind::NoLibrary(library),
+            });
         }
-        let models = manifest.models.iter().map(|model| model.file.clone());
-        let names = [MANIFEST_FILE.to_owned(), library].into_iter().chain(models);
-        let names = names.chain(documents(directory, &manifest)?);
+        let names = package::contents(directory, &manifest)?.into_iter();
         self.fill(names.map(|name| (name.clone(), Content::Copy(directory.join(name)))).collect())
+    }
+
+    /// Unpacks an archive beside the installed plugins, and hashes what was written.
+    fn stage_archive(&self, archive: &Path, hash: Option<Hash>) -> Result<Verified, InstallErrorKind> {
+        let staging = self.home.plugins().join(STAGING);
+        let contents = package::unpack(archive, hash, Some(&staging));
+        let contents = contents.map_err(|error| InstallErrorKind::Archive(*error.kind))?;
+        if let Some((_, os)) =
+            package::foreign_library(&contents.manifest, |name| contents.files.contains_key(name))
+        {
+            return Err(foreign_system(os));
+        }
+        for name in contents.files.keys() {
+            files::sync_directory(staging.join(name).parent().unwrap_or(&staging))?;
+        }
+        self.read_back()
     }
 
     /// Puts together beside the installed ones what `base` has learned.
@@ -281,7 +339,7 @@ impl Registry {
         if let Some((model, _)) = models.iter().find(|(model, _)| !listed.contains(model)) {
             return Err(InstallErrorKind::Unlisted { model: model.clone(), listed });
         }
-        let documents = documents(base.directory(), manifest)?;
+        let documents = package::documents(base.directory(), manifest)?;
         let mut contents: BTreeMap<_, _> = documents
             .into_iter()
             .map(|name| (name.clone(), Content::Copy(base.directory().join(name))))
@@ -322,8 +380,18 @@ impl Registry {
             }
             files::sync_directory(parent)?;
         }
-        // The copies are what will be loaded, so they are what is hashed and read.
+        self.read_back()
+    }
+
+    /// What was staged: the copies are what will be loaded, so they are what is hashed and read.
+    fn read_back(&self) -> Result<Verified, InstallErrorKind> {
+        let staging = self.home.plugins().join(STAGING);
         let staged = Verified::read(&staging).map_err(InstallErrorKind::Copies)?;
+        let (found, here) = (Platform::of_library(staged.library())?, Platform::here());
+        // What is no library fails when it is loaded, and says so.
+        if let Some(found) = found.filter(|found| !found.fits(&here)) {
+            return Err(InstallErrorKind::Platform { expected: here, found: found.to_string() });
+        }
         for (model, stated) in staged.models().iter().zip(&staged.manifest().models) {
             if model.hash != stated.blake3 {
                 let (file, expected, found) = (stated.file.clone(), stated.blake3, model.hash);
@@ -334,27 +402,8 @@ impl Registry {
     }
 }
 
-/// Files for people, beside the manifest and the models, relative to the plugin's directory.
-fn documents(directory: &Path, manifest: &Manifest) -> Result<Vec<String>, FileError> {
-    let mut places = vec![String::new()];
-    places.extend(
-        manifest.models.iter().filter_map(|model| Some(format!("{}/", model.file.rsplit_once('/')?.0))),
-    );
-    places.sort();
-    places.dedup();
-    let mut found = Vec::new();
-    for place in places {
-        let path = directory.join(&place);
-        for entry in fs::read_dir(&path).map_err(FileError::of("read", &path))? {
-            let entry = entry.map_err(FileError::of("read", &path))?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let wanted = DOCUMENTS.iter().any(|start| name.to_ascii_uppercase().starts_with(start));
-            if wanted && entry.path().is_file() {
-                found.push(format!("{place}{name}"));
-            }
-        }
-    }
-    Ok(found)
+fn foreign_system(os: &str) -> InstallErrorKind {
+    InstallErrorKind::Platform { expected: Platform::here(), found: os.to_owned() }
 }
 
 /// The text of a manifest with another version and other hashes of its models, in their order; the rest stays as it is.

@@ -54,6 +54,9 @@ const MODEL: &str = "network";
 /// Most columns that the network takes.
 const COLUMNS_MAX: usize = 4096;
 
+/// Most numbers of a record, of all columns together: each category is one.
+const NUMBERS_MAX: usize = 1 << 16;
+
 /// `[config]`, as it stands in the manifest.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,11 +108,17 @@ impl Plugin for Tabular {
                 column.name
             )));
         }
-        let features = columns.iter().map(|column| Feature::open(request, column));
+        let features: Vec<_> =
+            columns.iter().map(|column| Feature::open(request, column)).collect::<Result<_, _>>()?;
+        let numbers: usize = features.iter().map(Feature::width).sum();
+        if numbers > NUMBERS_MAX {
+            let expected = format_args!("{NUMBERS_MAX} numbers at most, with one for each category");
+            return Err(SettingsError::value("column", format_args!("{numbers} numbers"), expected).into());
+        }
         Ok(Self {
             layout: settings.tensor,
             element: settings.element,
-            features: features.collect::<Result<_, _>>()?,
+            features,
             network: request.model(MODEL)?,
             answer: settings.answer.reading()?,
         })

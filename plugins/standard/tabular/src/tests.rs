@@ -105,6 +105,21 @@ fn settings_that_do_not_fit_the_inputs_are_refused_when_it_is_opened() {
     }
 }
 
+/// Each column may have so many categories, and not all of them together.
+#[test]
+fn a_record_has_so_many_numbers_and_no_more() {
+    let categories: Vec<String> = (0..10_000).map(|category| format!("\"c{category}\"")).collect();
+    let channel =
+        format!(r#"{{"name":"channel","unknown":"zeros","categories":[{}]}}"#, categories.join(","));
+    let config =
+        |columns: usize| format!(r#"{{"column":[{}],{ANSWER}}}"#, vec![&*channel; columns].join(","));
+    assert_eq!(shown(records(), &config(6)).unwrap()[0].shape, [4, 60_000]);
+    let error = shown(records(), &config(7)).unwrap_err();
+    let expected =
+        "the setting `column` is 70000 numbers; expected 65536 numbers at most, with one for each category";
+    assert!(error.contains(expected), "{error}");
+}
+
 #[test]
 fn what_a_network_cannot_take_is_named_without_its_value() {
     let one = |number: f64| Rehearsal::default().numbers("amount", [Some(0.0), Some(number)]);

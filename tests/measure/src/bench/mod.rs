@@ -113,6 +113,11 @@ impl Fraud {
         &self.runtime
     }
 
+    /// Its files.
+    fn verified(&self) -> &Verified {
+        &self.verified
+    }
+
     /// The file of its network.
     fn network(&self) -> Result<PathBuf, Failure> {
         let model = self.verified.models().first();

@@ -15,11 +15,14 @@
 //! What a network costs depends on where its memory happens to lie, by a quarter for the largest batch. So everything is
 //! opened anew several times, and figures are medians over the rounds of all sittings.
 //!
+//! [`isolated`] measures the first way beside the same plugin in a process of its own.
+//!
 //! For one record, `bare_us` is the plain network on ready features, and `extra_us` is what the runtime needs more than
 //! that, the features included. For larger batches `bare_us` includes the features.
 
 mod bare;
 mod clock;
+mod isolated;
 mod records;
 
 use std::hint::black_box;
@@ -58,6 +61,7 @@ struct Bench<'a> {
 pub(super) struct Findings {
     onnxruntime: String,
     measured: Vec<Measured>,
+    isolated: isolated::Findings,
 }
 
 /// Times of all ways for one size of batch.
@@ -77,7 +81,8 @@ pub(super) fn measure(fraud: &Fraud) -> Result<Findings, Failure> {
     let network = std::fs::read(fraud.network()?).map_err(|error| Failure::new(&error))?;
     let bench = Bench { fraud, network };
     let measured = BATCHES_ROWS.into_iter().map(|rows| bench.measure(rows)).collect::<Result<_, _>>()?;
-    Ok(Findings { onnxruntime: fraud.runtime().version().to_string(), measured })
+    let isolated = isolated::measure(fraud)?;
+    Ok(Findings { onnxruntime: fraud.runtime().version().to_string(), measured, isolated })
 }
 
 impl Bench<'_> {
@@ -200,6 +205,7 @@ impl Findings {
         for measured in &self.measured {
             measured.note(figures);
         }
+        self.isolated.note(figures);
     }
 
     pub(super) fn draw(&self, output: Output) {
@@ -210,6 +216,7 @@ impl Findings {
         for measured in &self.measured {
             draw_one(output, measured);
         }
+        self.isolated.draw(output);
     }
 }
 

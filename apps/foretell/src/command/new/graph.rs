@@ -3,7 +3,7 @@
 use foretell_runtime::onnx::{Answered, Dimension, Element, Inspection, Samples, TensorSpec};
 use foretell_terminal::Failure;
 
-use crate::arguments::NewTask;
+use crate::arguments::{NewAnswer, NewTask};
 
 /// Side of the pictures of a network that takes any.
 const SIDE_PIXELS: usize = 224;
@@ -15,6 +15,10 @@ const PICTURES: usize = 2;
 const NUMBERS_MAX: usize = 1 << 24;
 /// By how much the sum of probabilities may differ from 1.
 const ROUNDING: f32 = 1e-3;
+/// Most numbers that the standard engine of tables gives to a network, and columns that a manifest has.
+const COLUMNS_MAX: usize = 4_096;
+/// Most classes that the standard engines read from a network.
+const CLASSES_MAX: usize = 10_000;
 
 /// What helps with an export of scikit-learn, whose answer is seldom a tensor of numbers unless that is asked for.
 pub(super) const FROM_SCIKIT_LEARN: &str =
@@ -39,8 +43,8 @@ pub(super) struct Seen {
     pub(super) is_single: bool,
     /// What it gives, as `[config.answer]` names it.
     pub(super) gives: &'static str,
-    /// Whether that follows from what it answered to noise, or from the task alone.
-    pub(super) is_certain: bool,
+    /// How that is known.
+    pub(super) known: Known,
     /// Numbers that it gives for a record.
     pub(super) width: usize,
     /// Whether a single number has a dimension of its own.
@@ -50,17 +54,39 @@ pub(super) struct Seen {
     pub(super) declared: String,
 }
 
-/// Looks at a network for a task.
+/// How it is known what the numbers are that a network gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// The task has nothing else.
+    ByTask,
+    /// The user says so.
+    Stated,
+    /// What it answered to noise is no probability.
+    Seen,
+    /// What it answered to noise may be probabilities, and need not.
+    Guessed,
+    /// It could not be tried.
+    Untried,
+}
+
+/// Looks at a network for a task. `stated` is what the user says that its numbers are.
 pub(super) fn look(
     inspection: &mut Inspection,
     task: NewTask,
     columns: Option<usize>,
+    stated: Option<NewAnswer>,
 ) -> Result<Seen, Failure> {
     let list = |specs: &[TensorSpec]| {
         specs.iter().map(|spec| format!("`{}` {spec}", spec.name)).collect::<Vec<_>>().join(", ")
     };
     let declared = format!("takes {}, gives {}", list(inspection.inputs()), list(inspection.outputs()));
     let takes = takes(inspection.inputs())?;
+    let numbers = match &takes {
+        Takes::Matrix(numbers, _) => numbers.unwrap_or(1),
+        Takes::Columns(columns) => columns.len(),
+        Takes::Pictures { .. } => 1,
+    };
+    at_most("takes", numbers, COLUMNS_MAX)?;
     let is_single = is_single(inspection.inputs())?;
     let answered = show(inspection, &takes, is_single, columns)?;
     let label_first = matches!(inspection.outputs(), [first, _, ..] if first.element == Element::I64);
@@ -78,6 +104,7 @@ pub(super) fn look(
             "expected an answer [n], [n, 1] or [n, classes], found a network that {declared}"
         ))
     })?;
+    at_most("gives", width, CLASSES_MAX)?;
     let fits = match task {
         NewTask::BinaryClassification => width <= 2,
         NewTask::MulticlassClassification => width >= 2,
@@ -90,17 +117,59 @@ pub(super) fn look(
         .hint(Some("state another `--task`, or export the network with another last layer")));
     }
     let numbers = answer.map(|answer| &answer.numbers[..]);
-    let gives = match (task, width) {
-        (NewTask::Regression, _) => "value",
-        (_, 1) if numbers.is_some_and(is_share) => "probability",
-        (_, 1) => "logit",
-        _ if numbers.is_some_and(|numbers| is_share(numbers) && sums_to_one(numbers, width)) => {
-            "probabilities"
-        }
-        _ => "logits",
+    let (gives, known) = gives(task, width, numbers, stated)?;
+    Ok(Seen { takes, is_single, gives, known, width, is_matrix, label_first, declared })
+}
+
+/// What the standard engines can take of a network's numbers, before anything is made for each of them.
+fn at_most(what: &str, found: usize, most: usize) -> Result<(), Failure> {
+    match found > most {
+        false => Ok(()),
+        true => Err(Failure::words(format!(
+            "the network {what} {found} numbers for each record; a standard plugin has {most} at most"
+        ))
+        .hint(Some("anything else needs code: see `foretell plugin new --lang rust`"))),
+    }
+}
+
+/// What the numbers are, and how that is known. Numbers outside of 0 to 1 prove that they are no probabilities; nothing proves that they
+/// are.
+fn gives(
+    task: NewTask,
+    width: usize,
+    numbers: Option<&[f32]>,
+    stated: Option<NewAnswer>,
+) -> Result<(&'static str, Known), Failure> {
+    let (share, other) = match (task, width) {
+        (NewTask::Regression, _) => ("value", "value"),
+        (_, 1) => ("probability", "logit"),
+        _ => ("probabilities", "logits"),
     };
-    let is_certain = numbers.is_some() || task == NewTask::Regression;
-    Ok(Seen { takes, is_single, gives, is_certain, width, is_matrix, label_first, declared })
+    let outside = numbers.and_then(|numbers| numbers.iter().find(|number| !is_share(&[**number])));
+    let no_sum = numbers.is_some_and(|numbers| width > 1 && !sums_to_one(numbers, width));
+    let no_share = outside.is_some() || no_sum;
+    if let Some(stated) = stated {
+        let stated = stated.in_manifest();
+        if stated != share && stated != other {
+            let expected = if share == other { share.to_owned() } else { format!("{share} or {other}") };
+            return Err(Failure::words(format!(
+                "`--answer`: expected {expected} of a network that gives {width} numbers for each record and of this task, found {stated}"
+            )));
+        }
+        if stated == share && share != other && no_share {
+            let found = outside.map_or("numbers that do not add up to 1".to_owned(), f32::to_string);
+            return Err(Failure::words(format!(
+                "`--answer`: expected {other}, since the network answers {found} to noise, found {stated}"
+            )));
+        }
+        return Ok((stated, Known::Stated));
+    }
+    Ok(match numbers {
+        _ if share == other => (share, Known::ByTask),
+        None => (other, Known::Untried),
+        Some(_) if no_share => (other, Known::Seen),
+        Some(_) => (share, Known::Guessed),
+    })
 }
 
 fn is_share(numbers: &[f32]) -> bool {
@@ -252,4 +321,87 @@ fn noise(count: usize) -> Vec<u8> {
         (state >> 56) as u8
     };
     (0..count).map(step).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_proved_is_called_seen() {
+        use NewAnswer::{Logit, Logits, Probabilities, Probability, Value};
+        let (binary, several) = (NewTask::BinaryClassification, NewTask::MulticlassClassification);
+        let shares: Option<&[f32]> = Some(&[0.25, 0.75, 0.0, 1.0]);
+        let others: Option<&[f32]> = Some(&[0.5, 0.5, -3.0, 0.5]);
+        let no_sum: Option<&[f32]> = Some(&[0.25, 0.25, 0.5, 0.5]);
+        let cases = [
+            (binary, 1, shares, None, Ok(("probability", Known::Guessed))),
+            (binary, 1, others, None, Ok(("logit", Known::Seen))),
+            (binary, 1, None, None, Ok(("logit", Known::Untried))),
+            (several, 2, shares, None, Ok(("probabilities", Known::Guessed))),
+            (several, 2, no_sum, None, Ok(("logits", Known::Seen))),
+            (several, 2, None, None, Ok(("logits", Known::Untried))),
+            (NewTask::Regression, 1, shares, None, Ok(("value", Known::ByTask))),
+            // What is stated counts, unless it is disproved.
+            (binary, 1, shares, Some(Logit), Ok(("logit", Known::Stated))),
+            (binary, 1, None, Some(Probability), Ok(("probability", Known::Stated))),
+            (several, 2, shares, Some(Logits), Ok(("logits", Known::Stated))),
+            (
+                binary,
+                1,
+                others,
+                Some(Probability),
+                Err("expected logit, since the network answers -3 to noise"),
+            ),
+            (several, 2, no_sum, Some(Probabilities), Err("numbers that do not add up to 1 to noise")),
+            (
+                binary,
+                1,
+                shares,
+                Some(Probabilities),
+                Err("expected probability or logit of a network that gives 1"),
+            ),
+            (
+                several,
+                2,
+                shares,
+                Some(Value),
+                Err("expected probabilities or logits of a network that gives 2"),
+            ),
+            (NewTask::Regression, 1, shares, Some(Logit), Err("expected value of a network")),
+        ];
+        for (task, width, numbers, stated, expected) in cases {
+            match (gives(task, width, numbers, stated), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{task:?} {numbers:?} {stated:?}"),
+                (Err(failure), Err(expected)) => {
+                    let failure = failure.to_string();
+                    assert!(failure.contains(expected), "{failure}");
+                }
+                (found, expected) => {
+                    panic!("{task:?} {numbers:?} {stated:?}: {:?}, expected {expected:?}", found.is_ok())
+                }
+            }
+        }
+    }
+
+    /// Names and labels are made for each number, so a network that states more of them than any has is refused before.
+    #[test]
+    fn sizes_have_limits() {
+        let spec = |columns: i64| TensorSpec {
+            name: "numbers".to_owned(),
+            element: Element::F32,
+            shape: vec![Dimension::Any(String::new()), Dimension::Fixed(columns)],
+        };
+        let numbers = |columns| match takes(&[spec(columns)]) {
+            Ok(Takes::Matrix(Some(numbers), _)) => numbers,
+            other => panic!("{}", other.is_ok()),
+        };
+        assert!(at_most("takes", numbers(4_096), COLUMNS_MAX).is_ok());
+        let failure = at_most("takes", numbers(i64::MAX), COLUMNS_MAX).unwrap_err().to_string();
+        assert!(
+            failure.contains("takes 9223372036854775807 numbers for each record; a standard plugin has 4096")
+        );
+        let (width, _) = width(&spec(i64::MAX), None).unwrap();
+        assert!(at_most("gives", width, CLASSES_MAX).is_err());
+    }
 }

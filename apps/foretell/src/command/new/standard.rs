@@ -9,8 +9,9 @@ use foretell_runtime::manifest::Manifest;
 use foretell_runtime::onnx::{MODEL_BYTES_MAX, ModelErrorKind, inspect};
 use foretell_terminal::{Failure, Place};
 
+use super::Made;
 use super::files::{self, Contents, Values};
-use super::graph::{FROM_SCIKIT_LEARN, Seen, Takes, look};
+use super::graph::{FROM_SCIKIT_LEARN, Known, Seen, Takes, look};
 use crate::arguments::{New, NewTask};
 
 /// The plugin whose library serves networks of tables.
@@ -23,12 +24,7 @@ const ROWS_MAX: usize = 8192;
 const PICTURES_MAX: usize = 32;
 
 /// The directory of a plugin for the network in `file`, and commands that lead on.
-pub(super) fn make(
-    place: &Place,
-    command: &New,
-    domain: &str,
-    file: &Path,
-) -> Result<(Contents, Vec<String>), Failure> {
+pub(super) fn make(place: &Place, command: &New, domain: &str, file: &Path) -> Result<Made, Failure> {
     let network = read(file)?;
     let of_file = |error: &dyn std::error::Error| Failure::words(format!("`{}`: {error}", file.display()));
     let mut inspection = inspect(&place.runtime()?, &network).map_err(|error| {
@@ -36,7 +32,7 @@ pub(super) fn make(
         of_file(&error.kind).hint(is_unsupported.then_some(FROM_SCIKIT_LEARN))
     })?;
     let stated = Some(command.columns.len()).filter(|columns| *columns > 0);
-    let seen = look(&mut inspection, command.task, stated)?;
+    let seen = look(&mut inspection, command.task, stated, command.answer)?;
     let is_picture = matches!(seen.takes, Takes::Pictures { .. });
     if is_picture && command.task == NewTask::Regression {
         return Err(Failure::words(
@@ -89,7 +85,7 @@ pub(super) fn make(
         .map_err(|error| Failure::words(format!("cannot read `{}`: {error}", engine.library().display())))?;
     contents.add(manifest.library_file(), library);
     contents.add("model/network.onnx", network);
-    Ok((contents, next))
+    Ok(Made { contents, next, guess: guess(&seen) })
 }
 
 /// Reads a network.
@@ -250,11 +246,34 @@ fn config(seen: &Seen, columns: &[String]) -> String {
     }
 }
 
+/// How it is known what the network gives, for the manifest.
 fn certainty(seen: &Seen) -> &'static str {
-    match seen.is_certain {
-        true => "Seen from what the network answers to noise.",
-        false => "Not seen: the network could not be tried. If it gives probabilities, say so.",
+    match seen.known {
+        Known::ByTask => "What the task has.",
+        Known::Stated => "As it was stated with `--answer`.",
+        Known::Seen => "Seen: what the network answers to noise is no probability.",
+        Known::Guessed => {
+            "A guess: what the network answers to noise may be probabilities, and may not. Change it if you know better."
+        }
+        Known::Untried => "A guess: the network could not be tried. If it gives probabilities, say so.",
     }
+}
+
+/// What the user should look at, where something is a guess.
+fn guess(seen: &Seen) -> Option<String> {
+    let other = match seen.gives {
+        "probability" => "logit",
+        "probabilities" => "logits",
+        "logit" => "probability",
+        _ => "probabilities",
+    };
+    let is_guess = matches!(seen.known, Known::Guessed | Known::Untried);
+    is_guess.then(|| {
+        format!(
+            "that the network gives {} is a guess; `--answer {}` says so, `--answer {other}` otherwise",
+            seen.gives, seen.gives
+        )
+    })
 }
 
 /// The rest of `[config.answer]`.

@@ -5,7 +5,7 @@
 //! | `layout` | needed | `yolov5`, `yolov8`, `yolox`, `ssd`, `centre` or `end-to-end`, see [`decode`](crate::decode) |
 //! | `classes` | needed | names of the network's classes in order, or one of the [lists](crate::classes::LISTS); `background` never counts |
 //! | `map` | each class is a label | table from classes to labels of the manifest; a class that is not in it is dropped |
-//! | `score` | 0.25 | least score of a box |
+//! | `score` | 0.25 | least score of a box; a tracker that is given the boxes takes it for the score from which they are objects |
 //! | `overlap` | 0.45, or 1 | intersection over union above which the worse of two boxes of a label goes; 1 where the network sees to it (`centre`, `end-to-end`) |
 //! | `agnostic` | false | whether boxes of different labels throw each other out |
 //! | `several` | false | whether an anchor may be several classes at once; else it is the best of those that have a label |

@@ -11,7 +11,7 @@ use foretell_runtime::onnx::Runtime;
 use foretell_runtime::plugin::{LoadOptions, Plugin};
 use foretell_runtime::registry::{Existing, Registry};
 use foretell_runtime::trust::Verified;
-use foretell_tests::{hostile_library, library, onnx_runtime, plugin_directory};
+use foretell_tests::{hostile_library, library, plugin_directory};
 
 const HOSTILE: &str = r#"
 schema = 1
@@ -76,7 +76,7 @@ impl Learner {
         std::fs::write(directory.join("pairs.bin"), "").unwrap();
         let registry = Registry::new(Home::at(place.path().join("home")));
         registry.install(&directory, Existing::Keep).unwrap();
-        Self { place, registry, runtime: onnx_runtime() }
+        Self { place, registry, runtime: crate::runtime() }
     }
 
     /// The plugin `wanted`, as its files are now.
@@ -113,7 +113,7 @@ fn moods(moods: &[&str]) -> RecordBatch {
 
 #[test]
 fn a_plugin_that_breaks_the_contract_is_refused_when_it_is_loaded() {
-    let runtime = onnx_runtime();
+    let runtime = crate::runtime();
     for (behaviour, expected) in [
         ("NULL_TABLE", "`foretell_plugin` returned null; expected a table of at least 80 bytes"),
         ("SMALL_TABLE", "returned a table of 16 bytes; expected a table of at least 80 bytes"),
@@ -137,7 +137,7 @@ fn a_plugin_that_breaks_the_contract_is_refused_when_it_is_loaded() {
 
 #[test]
 fn a_plugin_that_breaks_the_contract_fails_its_call_and_no_more() {
-    let runtime = onnx_runtime();
+    let runtime = crate::runtime();
     for (behaviour, expected) in [
         ("TOO_FEW_ROWS", "it returned 6 predictions for 7 records; expected one for each"),
         ("TOO_MANY_ROWS", "it returned 8 predictions for 7 records; expected one for each"),
@@ -163,7 +163,7 @@ fn a_plugin_that_breaks_the_contract_fails_its_call_and_no_more() {
 
 #[test]
 fn a_plugin_without_words_still_fails() {
-    let runtime = onnx_runtime();
+    let runtime = crate::runtime();
     for behaviour in ["FAILS_WITHOUT_WORDS", "LIES_ABOUT_LENGTH_OF_WORDS"] {
         let place = tempfile::tempdir().unwrap();
         let built = hostile_library(&place.path().join("build"), behaviour);
@@ -175,7 +175,7 @@ fn a_plugin_without_words_still_fails() {
 
 #[test]
 fn a_c_plugin_that_keeps_the_contract_answers() {
-    let runtime = onnx_runtime();
+    let runtime = crate::runtime();
     let place = tempfile::tempdir().unwrap();
     let built = hostile_library(&place.path().join("build"), "WELL_BEHAVED");
     let directory = plugin_directory(&place.path().join("plugin"), HOSTILE, &built);
@@ -197,7 +197,7 @@ fn a_c_plugin_that_keeps_the_contract_answers() {
 
 #[test]
 fn a_panic_is_an_error_of_its_call() {
-    let runtime = onnx_runtime();
+    let runtime = crate::runtime();
     let place = tempfile::tempdir().unwrap();
     let directory = plugin_directory(place.path(), &moody_manifest("parallel"), &library("foretell_moody"));
     let plugin = load(&directory, &runtime, &LoadOptions::default()).unwrap();
@@ -217,7 +217,7 @@ fn a_panic_is_an_error_of_its_call() {
 
 #[test]
 fn several_threads_may_predict_at_once() {
-    let runtime = onnx_runtime();
+    let runtime = crate::runtime();
     for concurrency in ["parallel", "serial"] {
         let place = tempfile::tempdir().unwrap();
         let directory =
