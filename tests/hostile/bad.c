@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "scores.h"
+
 #define GOOD 0
 #define NEWER_MINOR 1
 #define OTHER_VERSION 2
@@ -49,7 +51,7 @@ char *kept;
 static double drawn;
 static double scratch[1 << 16];
 
-static int32_t fail(ForetellError *error, const char *words, const char *name) {
+static int32_t fail_naming(ForetellError *error, const char *words, const char *name) {
 #if BEHAVIOUR == NAMES_NO_FIELD
   words = "bad input";
 #endif
@@ -85,23 +87,15 @@ static int has_type(const struct ArrowSchema *schema, const char *format) {
 
 static int32_t open_past(const struct ArrowSchema *list, ForetellError *error) {
   const struct ArrowSchema *events = list->children[0];
-  if (strcmp(events->format, "+s") != 0) return fail(error, "column `%s` is no history", "past");
+  if (strcmp(events->format, "+s") != 0) return fail_naming(error, "column `%s` is no history", "past");
   for (int column = TIME; column <= AMOUNT; column++) {
     // They are read by these places.
-    if (find(events, names[column]) != column) return fail(error, "history `past` has no `%s`", names[column]);
+    if (find(events, names[column]) != column) return fail_naming(error, "history `past` has no `%s`", names[column]);
     if (!has_type(events->children[column], formats[column]))
-      return fail(error, "history `past` has `%s` of another type", names[column]);
+      return fail_naming(error, "history `past` has `%s` of another type", names[column]);
   }
   return FORETELL_STATUS_OK;
 }
-
-static void release_schema(struct ArrowSchema *schema) {
-  free(schema->children[0]);
-  free(schema->children);
-  schema->release = NULL;
-}
-
-static void release_child_schema(struct ArrowSchema *schema) { schema->release = NULL; }
 
 static int32_t bad_open(const ForetellHost *host, const ForetellOpenRequest *request, ForetellInstance **instance,
                         ForetellError *error) {
@@ -125,7 +119,7 @@ static int32_t bad_open(const ForetellHost *host, const ForetellOpenRequest *req
 #if BEHAVIOUR == ABORTS_ON_SETTINGS
     abort();
 #endif
-    return fail(error, "setting `%s` is no number", "depth");
+    return fail_naming(error, "setting `%s` is no number", "depth");
   }
   Opened *opened = calloc(1, sizeof *opened);
   for (int column = 0; column < COLUMNS; column++) {
@@ -136,9 +130,9 @@ static int32_t bad_open(const ForetellHost *host, const ForetellOpenRequest *req
     if (place == MISSING && column == AMOUNT) continue;
 #endif
     if (place == MISSING)
-      status = fail(error, "column `%s` is missing", names[column]);
+      status = fail_naming(error, "column `%s` is missing", names[column]);
     else if (!has_type(request->records->children[place], formats[column]))
-      status = fail(error, "column `%s` has another type", names[column]);
+      status = fail_naming(error, "column `%s` has another type", names[column]);
     else if (column == PAST)
       status = open_past(request->records->children[place], error);
     if (status != FORETELL_STATUS_OK) {
@@ -146,18 +140,7 @@ static int32_t bad_open(const ForetellHost *host, const ForetellOpenRequest *req
       return status;
     }
   }
-  struct ArrowSchema *score = calloc(1, sizeof *score);
-  score->format = "f";
-  score->name = "score";
-  score->release = release_child_schema;
-  struct ArrowSchema *schema = request->predictions;
-  memset(schema, 0, sizeof *schema);
-  schema->format = "+s";
-  schema->name = "";
-  schema->n_children = 1;
-  schema->children = calloc(1, sizeof *schema->children);
-  schema->children[0] = score;
-  schema->release = release_schema;
+  state_scores(request->predictions);
   *instance = (ForetellInstance *)opened;
   return FORETELL_STATUS_OK;
 }
@@ -224,18 +207,6 @@ static float score_of(const Opened *opened, const struct ArrowArray *records, in
   return (float)score;
 }
 
-static void release_array(struct ArrowArray *array) {
-  struct ArrowArray *scores = array->children[0];
-  free((void *)scores->buffers[1]);
-  free(scores->buffers);
-  free(scores);
-  free(array->children);
-  free(array->buffers);
-  array->release = NULL;
-}
-
-static void release_child_array(struct ArrowArray *array) { array->release = NULL; }
-
 // Takes memory that the records don't need.
 static void waste(int64_t rows) {
 #if BEHAVIOUR == TAKES_MEMORY
@@ -291,20 +262,7 @@ static int32_t bad_predict(ForetellInstance *instance, const struct ArrowArray *
   linger(rows);
   for (int64_t row = 0; row < rows; row++) scores[row] = score_of(opened, records, row);
 #endif
-  struct ArrowArray *child = calloc(1, sizeof *child);
-  child->length = rows;
-  child->n_buffers = 2;
-  child->buffers = calloc(2, sizeof *child->buffers);
-  child->buffers[1] = scores;
-  child->release = release_child_array;
-  memset(predictions, 0, sizeof *predictions);
-  predictions->length = rows;
-  predictions->n_buffers = 1;
-  predictions->buffers = calloc(1, sizeof *predictions->buffers);
-  predictions->n_children = 1;
-  predictions->children = calloc(1, sizeof *predictions->children);
-  predictions->children[0] = child;
-  predictions->release = release_array;
+  answer_scores(predictions, scores, rows);
   return FORETELL_STATUS_OK;
 }
 
@@ -325,7 +283,7 @@ static int32_t fit_learn(ForetellFitting *fitting, const struct ArrowArray *reco
   // Its columns are those of the manifest, in their order: `amount` is the third.
   for (int64_t row = 0; row < records->length; row++) {
     if (number_at(records->children[2], records->offset + row) > 0.8 * AMOUNT_MAX) {
-      return fail(error, "column `%s` has an amount that nothing is learned from", "amount");
+      return fail_naming(error, "column `%s` has an amount that nothing is learned from", "amount");
     }
   }
 #endif

@@ -25,36 +25,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "scores.h"
+
 extern char **environ;
 
 // A file that is there, in a place that the test may write to; the manifest's setting `file`.
 static char file[1024];
-
-static void release_schema(struct ArrowSchema *schema) {
-  free(schema->children[0]);
-  free(schema->children);
-  schema->release = NULL;
-}
-
-static void release_child_schema(struct ArrowSchema *schema) { schema->release = NULL; }
-
-static void release_array(struct ArrowArray *array) {
-  free((void *)array->children[0]->buffers[1]);
-  free(array->children[0]->buffers);
-  free(array->children[0]);
-  free(array->children);
-  free(array->buffers);
-  array->release = NULL;
-}
-
-static void release_child_array(struct ArrowArray *array) { array->release = NULL; }
-
-static int32_t fail(ForetellError *error, const char *words) {
-  error->length = strlen(words);
-  if (error->length > sizeof error->message) error->length = sizeof error->message;
-  memcpy(error->message, words, error->length);
-  return FORETELL_STATUS_FAILED;
-}
 
 static int find_file(ForetellBytes settings) {
   const char *key = "\"file\":\"";
@@ -71,18 +47,7 @@ static int32_t caged_open(const ForetellHost *host, const ForetellOpenRequest *r
                           ForetellError *error) {
   (void)host;
   if (!find_file(request->config)) return fail(error, "no setting `file`");
-  struct ArrowSchema *child = calloc(1, sizeof *child);
-  child->format = "f";
-  child->name = "score";
-  child->release = release_child_schema;
-  struct ArrowSchema *schema = request->predictions;
-  memset(schema, 0, sizeof *schema);
-  schema->format = "+s";
-  schema->name = "";
-  schema->n_children = 1;
-  schema->children = calloc(1, sizeof *schema->children);
-  schema->children[0] = child;
-  schema->release = release_schema;
+  state_scores(request->predictions);
   *instance = (ForetellInstance *)1;
   return FORETELL_STATUS_OK;
 }
@@ -240,20 +205,7 @@ static int32_t caged_predict(ForetellInstance *instance, const struct ArrowArray
   size_t room = rows > 0 ? (size_t)rows : 1;
   float *scores = malloc(room * sizeof *scores);
   for (size_t i = 0; i < room; i++) scores[i] = 0.25f;
-  struct ArrowArray *child = calloc(1, sizeof *child);
-  child->length = rows;
-  child->n_buffers = 2;
-  child->buffers = calloc(2, sizeof *child->buffers);
-  child->buffers[1] = scores;
-  child->release = release_child_array;
-  memset(predictions, 0, sizeof *predictions);
-  predictions->length = rows;
-  predictions->n_buffers = 1;
-  predictions->buffers = calloc(1, sizeof *predictions->buffers);
-  predictions->n_children = 1;
-  predictions->children = calloc(1, sizeof *predictions->children);
-  predictions->children[0] = child;
-  predictions->release = release_array;
+  answer_scores(predictions, scores, rows);
   return FORETELL_STATUS_OK;
 }
 

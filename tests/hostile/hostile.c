@@ -31,32 +31,7 @@
 
 static const ForetellHost *host;
 
-static void release_schema(struct ArrowSchema *schema) {
-  for (int64_t i = 0; i < schema->n_children; i++) free(schema->children[i]);
-  free(schema->children);
-  schema->release = NULL;
-}
-
-static void release_child_schema(struct ArrowSchema *schema) { schema->release = NULL; }
-
-static void release_array(struct ArrowArray *array) {
-  for (int64_t i = 0; i < array->n_children; i++) {
-    free((void *)array->children[i]->buffers[1]);
-    free(array->children[i]->buffers);
-    free(array->children[i]);
-  }
-  free(array->children);
-  free(array->buffers);
-  array->release = NULL;
-}
-
-static void release_child_array(struct ArrowArray *array) { array->release = NULL; }
-
-static int32_t fail(ForetellError *error, const char *words) {
-  error->length = strlen(words);
-  memcpy(error->message, words, error->length);
-  return FORETELL_STATUS_FAILED;
-}
+#include "scores.h"
 
 #include "fit.h"
 
@@ -71,18 +46,8 @@ static int32_t hostile_open(const ForetellHost *given, const ForetellOpenRequest
   (void)error;
   *instance = (ForetellInstance *)1;
 #if BEHAVIOUR != STATES_NO_SCHEMA
-  struct ArrowSchema *child = calloc(1, sizeof *child);
-  child->format = BEHAVIOUR == STATES_OTHER_SCHEMA ? "u" : "f";
-  child->name = "score";
-  child->release = release_child_schema;
-  struct ArrowSchema *schema = request->predictions;
-  memset(schema, 0, sizeof *schema);
-  schema->format = "+s";
-  schema->name = "";
-  schema->n_children = 1;
-  schema->children = calloc(1, sizeof *schema->children);
-  schema->children[0] = child;
-  schema->release = release_schema;
+  state_scores(request->predictions);
+  if (BEHAVIOUR == STATES_OTHER_SCHEMA) request->predictions->children[0]->format = "u";
 #else
   (void)request;
 #endif
@@ -140,29 +105,18 @@ static int32_t hostile_predict(ForetellInstance *instance, const struct ArrowArr
   size_t room = rows > 0 ? (size_t)rows : 1;
   float *scores = malloc(room * sizeof *scores);
   for (size_t i = 0; i < room; i++) scores[i] = answer;
-  struct ArrowArray *child = calloc(1, sizeof *child);
-  child->length = BEHAVIOUR == ANSWERS_SHORT_CHILD ? rows - 1 : rows;
-  child->n_buffers = 2;
-  child->buffers = calloc(2, sizeof *child->buffers);
-  child->buffers[1] = scores;
-#if BEHAVIOUR == ANSWERS_NULL_BUFFER
+  answer_scores(predictions, scores, rows);
+#if BEHAVIOUR == ANSWERS_SHORT_CHILD
+  predictions->children[0]->length = rows - 1;
+#elif BEHAVIOUR == ANSWERS_NULL_BUFFER
   free(scores);
-  child->buffers[1] = NULL;
-#endif
-  child->release = release_child_array;
-  memset(predictions, 0, sizeof *predictions);
-  predictions->length = rows;
-  predictions->n_buffers = 1;
-  predictions->buffers = calloc(1, sizeof *predictions->buffers);
-  predictions->n_children = 1;
-  predictions->children = calloc(1, sizeof *predictions->children);
-  predictions->children[0] = child;
-#if BEHAVIOUR == ANSWERS_OTHER_SCHEMA
+  predictions->children[0]->buffers[1] = NULL;
+#elif BEHAVIOUR == ANSWERS_OTHER_SCHEMA
+  struct ArrowArray *child = predictions->children[0];
   child->n_buffers = 3;
   child->buffers = realloc(child->buffers, 3 * sizeof *child->buffers);
   child->buffers[2] = scores;
 #endif
-  predictions->release = release_array;
   return FORETELL_STATUS_OK;
 #endif
 }

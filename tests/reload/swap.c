@@ -5,43 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void release_schema(struct ArrowSchema *schema) {
-  free(schema->children[0]);
-  free(schema->children);
-  schema->release = NULL;
-}
-
-static void release_array(struct ArrowArray *array) {
-  struct ArrowArray *scores = array->children[0];
-  free((void *)scores->buffers[1]);
-  free(scores->buffers);
-  free(scores);
-  free(array->children);
-  free(array->buffers);
-  array->release = NULL;
-}
+#include "../hostile/scores.h"
 
 static int32_t swap_open(const ForetellHost *host, const ForetellOpenRequest *request, ForetellInstance **instance,
                          ForetellError *error) {
   (void)host;
   const char *refused = getenv("SWAP_REFUSES");
-  if (refused && strcmp(refused, VERSION) == 0) {
-    const char *words = "this version does not open here";
-    error->length = strlen(words);
-    memcpy(error->message, words, error->length);
-    return FORETELL_STATUS_FAILED;
-  }
-  struct ArrowSchema *score = calloc(1, sizeof *score);
-  score->format = "f";
-  score->name = "score";
-  struct ArrowSchema *schema = request->predictions;
-  memset(schema, 0, sizeof *schema);
-  schema->format = "+s";
-  schema->name = "";
-  schema->n_children = 1;
-  schema->children = calloc(1, sizeof *schema->children);
-  schema->children[0] = score;
-  schema->release = release_schema;
+  if (refused && strcmp(refused, VERSION) == 0) return fail(error, "this version does not open here");
+  state_scores(request->predictions);
   *instance = malloc(1);
   fprintf(stderr, "swap %s is opened\n", VERSION);
   return FORETELL_STATUS_OK;
@@ -53,19 +24,7 @@ static int32_t swap_predict(ForetellInstance *instance, const struct ArrowArray 
   (void)error;
   float *values = malloc((size_t)(records->length + 1) * sizeof *values);
   for (int64_t row = 0; row < records->length; row++) values[row] = SCORE;
-  struct ArrowArray *scores = calloc(1, sizeof *scores);
-  scores->length = records->length;
-  scores->n_buffers = 2;
-  scores->buffers = calloc(2, sizeof *scores->buffers);
-  scores->buffers[1] = values;
-  memset(predictions, 0, sizeof *predictions);
-  predictions->length = records->length;
-  predictions->n_buffers = 1;
-  predictions->buffers = calloc(1, sizeof *predictions->buffers);
-  predictions->n_children = 1;
-  predictions->children = calloc(1, sizeof *predictions->children);
-  predictions->children[0] = scores;
-  predictions->release = release_array;
+  answer_scores(predictions, values, records->length);
   return FORETELL_STATUS_OK;
 }
 

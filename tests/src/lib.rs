@@ -116,6 +116,35 @@ pub fn caged_library(place: &Path) -> PathBuf {
     compile(place, "caged", "hostile/caged.c", &[&include, "-std=gnu11"])
 }
 
+/// The manifest of that library. `file` is what it is told to spoil, a file or a place where there is none.
+#[cfg(target_os = "linux")]
+pub fn caged_manifest(file: &Path) -> String {
+    format!(
+        r#"
+schema = 1
+[plugin]
+name = "caged"
+version = "1.0.0"
+description = "does what a record's deed says"
+license = "MIT"
+authors = ["The foretell developers"]
+domain = "test"
+task = "binary-classification"
+abi = "1.0"
+library = "caged"
+[config]
+file = "{}"
+[[input]]
+name = "deed"
+type = "utf8"
+[output]
+labels = ["no", "yes"]
+positive = "yes"
+"#,
+        file.display()
+    )
+}
+
 /// Builds `tests/reload/swap.c` as this version, which gives every record this score, and returns the library.
 ///
 /// # Panics

@@ -9,7 +9,6 @@ mod equal;
 mod learning;
 mod online;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use foretell_runtime::isolation::{Isolation, Limits};
 use foretell_runtime::onnx::Runtime;
 use foretell_runtime::plugin::{LoadOptions, Plugin, PredictErrorKind};
 use foretell_runtime::trust::Verified;
-use foretell_tests::{caged_library, onnx_runtime, plugin_directory, program};
+use foretell_tests::{caged_library, caged_manifest, onnx_runtime, plugin_directory, program};
 
 /// Limits that no call of these tests meets by chance.
 const LIMITS: Limits = Limits { memory_bytes_max: 1 << 30, call_time_max: Duration::from_secs(60) };
@@ -34,33 +33,6 @@ fn isolating(limits: Limits) -> Arc<Runtime> {
     onnx_runtime().isolating(Isolation::new(program("foretell"), limits))
 }
 
-fn manifest(file: &Path) -> String {
-    format!(
-        r#"
-schema = 1
-[plugin]
-name = "caged"
-version = "1.0.0"
-description = "does what a record's deed says"
-license = "MIT"
-authors = ["The foretell developers"]
-domain = "test"
-task = "binary-classification"
-abi = "1.0"
-library = "caged"
-[config]
-file = "{}"
-[[input]]
-name = "deed"
-type = "utf8"
-[output]
-labels = ["no", "yes"]
-positive = "yes"
-"#,
-        file.display()
-    )
-}
-
 /// A place of its own with a plugin that does what it is told, and a file that it is told to spoil.
 struct Cage {
     place: tempfile::TempDir,
@@ -71,7 +43,7 @@ impl Cage {
         let place = tempfile::tempdir().unwrap();
         let built = caged_library(&place.path().join("build"));
         std::fs::write(place.path().join("file"), "as it was").unwrap();
-        plugin_directory(&place.path().join("plugin"), &manifest(&place.path().join("file")), &built);
+        plugin_directory(&place.path().join("plugin"), &caged_manifest(&place.path().join("file")), &built);
         Self { place }
     }
 
@@ -85,7 +57,7 @@ impl Cage {
             "[[model]]\nname = \"learned\"\nfile = \"learned.bin\"\nformat = \"data\"\nblake3 = \"{empty}\"\n\
              [fit]\nmodels = [\"learned\"]\n"
         );
-        let manifest = manifest(&cage.place.path().join("file")) + &fit;
+        let manifest = caged_manifest(&cage.place.path().join("file")) + &fit;
         std::fs::write(plugin.join("plugin.toml"), manifest).unwrap();
         cage
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use foretell_runtime::registry::Existing;
 use foretell_store::open::Store;
 use foretell_store::record::{Appender, NewRecord, SourceInfo, SourceKind};
-use foretell_tests::{Workshop, caged_library, plugin_directory, wait_until};
+use foretell_tests::{Workshop, caged_library, caged_manifest, plugin_directory, wait_until};
 
 use super::outcome::Outcome;
 use super::{
@@ -14,33 +14,12 @@ use super::{
 };
 use crate::poison::{DEADLY, STUCK};
 
-const CAGED: &str = r#"
-schema = 1
-[plugin]
-name = "caged"
-version = "1.0.0"
-description = "does what a record's deed says"
-license = "MIT"
-authors = ["The foretell developers"]
-domain = "test"
-task = "binary-classification"
-abi = "1.0"
-library = "caged"
-[config]
-file = "/nowhere"
-[[input]]
-name = "deed"
-type = "utf8"
-[output]
-labels = ["no", "yes"]
-positive = "yes"
-"#;
-
 /// A workshop with a plugin that does what it is told, and records that tell it.
 async fn caged(deeds: &[&str]) -> Workshop {
     let workshop = Workshop::default();
     let library = caged_library(&workshop.path("build"));
-    let directory = plugin_directory(&workshop.path("caged"), CAGED, &library);
+    let directory =
+        plugin_directory(&workshop.path("caged"), &caged_manifest(Path::new("/nowhere")), &library);
     workshop.registry().install(&directory, Existing::Keep).unwrap();
     let store = Store::create_or_open(&workshop.database()).await.unwrap();
     let source = SourceInfo { kind: SourceKind::Live, name: "test".into(), hash: None, mapping: None };
