@@ -227,15 +227,7 @@ fn end_of(mut told: impl Read) -> String {
 fn describe(status: ExitStatus) -> String {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        let name = match signal {
-            4 => " (illegal instruction)",
-            6 => " (abort)",
-            7 => " (bus error)",
-            8 => " (arithmetic error)",
-            9 => " (kill)",
-            11 => " (segmentation fault)",
-            _ => "",
-        };
+        let name = foretell_runtime::signal::signal_name(signal);
         return format!("was ended by signal {signal}{name}");
     }
     match status.code() {

@@ -438,24 +438,11 @@ async fn listen(number: usize, stdout: ChildStdout, sender: mpsc::UnboundedSende
 fn describe(status: ExitStatus) -> String {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        return format!("was ended by signal {signal}{}", signal_name(signal));
+        return format!("was ended by signal {signal}{}", foretell_runtime::signal::signal_name(signal));
     }
     match status.code() {
         Some(code) => format!("ended with code {code}"),
         None => "ended".to_owned(),
-    }
-}
-
-#[cfg(unix)]
-fn signal_name(signal: i32) -> &'static str {
-    match signal {
-        4 => " (illegal instruction)",
-        6 => " (abort)",
-        7 => " (bus error)",
-        8 => " (arithmetic error)",
-        9 => " (kill)",
-        11 => " (segmentation fault)",
-        _ => "",
     }
 }
 

@@ -37,5 +37,6 @@ pub mod plugin;
 pub mod policy;
 pub mod registry;
 pub mod schema;
+pub mod signal;
 pub mod signature;
 pub mod trust;

@@ -52,6 +52,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::signal::signal_name;
+
 pub(crate) use self::apart::{Apart, ApartFitting};
 pub use self::confine::{Support, support};
 pub use self::serve::{ServeError, serve};
@@ -131,20 +133,6 @@ pub enum Ended {
     /// Nobody knows.
     #[error("the process of the plugin ended")]
     Unknown,
-}
-
-fn signal_name(signal: i32) -> &'static str {
-    match signal {
-        4 => " (illegal instruction)",
-        6 => " (abort)",
-        7 => " (bus error)",
-        8 => " (arithmetic error)",
-        9 => " (kill)",
-        11 => " (segmentation fault)",
-        25 => " (file too large)",
-        31 => " (bad system call)",
-        _ => "",
-    }
 }
 
 fn mebibytes(bytes: u64) -> String {
