@@ -90,15 +90,18 @@ impl Place {
     /// How plugins are isolated, if they are. The policy can only ask for more than the user does.
     fn isolation(&self) -> Result<Option<Isolation>, Failure> {
         let home = Home::of_process().map_err(|error| Failure::new(&error))?;
-        let policy = Policy::of(&home).map_err(|error| Failure::new(&error))?;
-        let least = |own: u64, policy: Option<u64>| policy.map_or(own, |policy| own.min(policy));
-        let time = self.isolate_time.unwrap_or(CALL_TIME_MAX);
-        let limits = Limits {
-            memory_bytes_max: least(self.isolate_memory.unwrap_or(MEMORY_BYTES_MAX), policy.memory_bytes_max),
-            call_time_max: policy.call_time_max.map_or(time, |policy| time.min(policy)),
+        let asked = Policy {
+            isolate: self.isolate,
+            publishers: None,
+            memory_bytes_max: Some(self.isolate_memory.unwrap_or(MEMORY_BYTES_MAX)),
+            call_time_max: Some(self.isolate_time.unwrap_or(CALL_TIME_MAX)),
         };
-        let program = || this_program("foretell");
-        Ok((self.isolate || policy.isolate).then(|| Isolation::new(program(), limits)))
+        let policy = Policy::of(&home).map_err(|error| Failure::new(&error))?.tighten(asked);
+        let limits = Limits {
+            memory_bytes_max: policy.memory_bytes_max.unwrap_or(MEMORY_BYTES_MAX),
+            call_time_max: policy.call_time_max.unwrap_or(CALL_TIME_MAX),
+        };
+        Ok(policy.isolate.then(|| Isolation::new(this_program("foretell"), limits)))
     }
 
     /// The options that tell a worker of this program the same.

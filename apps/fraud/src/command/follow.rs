@@ -3,19 +3,16 @@
 //! What has come meanwhile is stored and scored together, so a burst costs less for each and a single transaction waits for nobody.
 //! Another process may promote another version at any time: it takes over between two batches, when it is loaded.
 
-use std::collections::HashMap;
-
-use foretell_jobs::{Answer, Holders, Program, Standing, answer, duty};
+use foretell_jobs::{Holders, Program, Standing, duty};
 use foretell_store::deployment::Role;
 use foretell_store::import::JsonReader;
 use foretell_store::open::Store;
-use foretell_store::record::{Appender, SourceInfo, SourceKind};
 use foretell_terminal::job::{self, Models, Wanted};
 use foretell_terminal::{Failure, LINE_BYTES_MAX, Lines, Output, Place, exit};
 use serde::Serialize;
 
-use super::score::{Line, failure, keep, keys, one, tell};
-use crate::{DOMAIN, mapping};
+use super::score::{Line, append_failure, appender, challenge, keep, one, score};
+use crate::mapping;
 
 /// Transactions that are stored and scored together at most. Their answers wait for each other.
 const TRANSACTIONS_AT_ONCE: usize = 256;
@@ -39,9 +36,7 @@ pub(super) async fn run(place: &Place, output: Output) -> Result<u8, Failure> {
         .await
         .map_err(|error| Failure::new(&error).hint(error.hint()))?;
     let reader = JsonReader::new(&mapping::transaction()).map_err(|error| Failure::new(&error))?;
-    let source = SourceInfo { kind: SourceKind::Live, name: "score".to_owned(), hash: None, mapping: None };
-    let begun = Appender::begin(&store, DOMAIN, keys(), source).await;
-    let mut appender = begun.map_err(|error| Failure::new(&error).hint(error.kind.hint()))?;
+    let mut appender = appender(&store).await?;
     let mut given = Lines::of_standard_input();
     let mut all_scored = true;
     loop {
@@ -67,7 +62,7 @@ pub(super) async fn run(place: &Place, output: Output) -> Result<u8, Failure> {
         let holders = standing.holders().await.map_err(|error| Failure::new(&error).hint(error.hint()))?;
         all_scored &= said(&store, output, &holders, &program, &mut lines).await?;
     }
-    appender.finish().await.map_err(|error| Failure::new(&error).hint(error.kind.hint()))?;
+    appender.finish().await.map_err(append_failure)?;
     Ok(if all_scored { exit::DONE } else { exit::SOME_REJECTED })
 }
 
@@ -79,25 +74,12 @@ async fn said(
     program: &Program,
     lines: &mut [Line],
 ) -> Result<bool, Failure> {
-    let ids: Vec<i64> = lines.iter().filter_map(|line| line.record).collect();
     let Holders { champion, challenger } = holders;
-    if !ids.is_empty() {
-        let (run, answers) =
-            answer(store, champion, program, Role::Champion, &ids).await.map_err(|error| failure(&error))?;
-        let answers: HashMap<i64, Answer> = answers.into_iter().collect();
-        for line in lines.iter_mut() {
-            if let Some(answer) = line.record.and_then(|id| answers.get(&id)) {
-                tell(line, run, answer);
-            }
-        }
-    }
+    score(store, champion, program, Role::Champion, lines).await?;
     let name = champion.name();
     lines.iter().for_each(|line| draw(output, line, &name));
-    if let Some(challenger) = challenger.as_ref().filter(|_| !ids.is_empty()) {
-        // Whatever comes of it, the champion's answer stands.
-        if let Err(error) = answer(store, challenger, program, Role::Challenger, &ids).await {
-            tracing::warn!("the challenger {} has not scored: {error}", challenger.name());
-        }
+    if let Some(challenger) = challenger {
+        challenge(store, challenger, program, lines).await;
     }
     Ok(lines.iter().all(|line| line.score.is_some()))
 }

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use foretell_jobs::{Answer, JobOptions, ScoreError, answer};
+use foretell_jobs::{Answer, JobOptions, Program, ScoreError, answer};
+use foretell_runtime::plugin::Plugin;
 use foretell_store::deployment::Role;
 use foretell_store::import::JsonReader;
 use foretell_store::open::Store;
-use foretell_store::record::{Appender, NewRecord, Outcome, Reject, SourceInfo, SourceKind};
+use foretell_store::record::{AppendError, Appender, NewRecord, Outcome, Reject, SourceInfo, SourceKind};
 use foretell_store::selection::{Selection, Unscored};
 use foretell_terminal::job::{Models, Wanted};
 use foretell_terminal::{Failure, Output, Place, exit, job};
@@ -56,7 +58,7 @@ pub(super) async fn run(place: &Place, output: Output, command: &arguments::Scor
     }
 }
 
-pub(super) fn failure(error: &ScoreError) -> Failure {
+fn failure(error: &ScoreError) -> Failure {
     Failure::new(error).hint(error.hint())
 }
 
@@ -87,27 +89,12 @@ impl Line {
 async fn given(store: &Store, output: Output, models: &Models, text: &str) -> Result<u8, Failure> {
     let Models { plugin, role, program, challenger } = models;
     let (mut lines, records) = parse(text)?;
-    let failure = |error: foretell_store::record::AppendError| Failure::new(&error).hint(error.kind.hint());
-    let source = SourceInfo { kind: SourceKind::Live, name: "score".to_owned(), hash: None, mapping: None };
-    let mut appender = Appender::begin(store, DOMAIN, keys(), source).await.map_err(failure)?;
+    let mut appender = appender(store).await?;
     keep(&mut appender, &mut lines, records).await?;
-    appender.finish().await.map_err(failure)?;
-    let ids: Vec<i64> = lines.iter().filter_map(|line| line.record).collect();
-    if !ids.is_empty() {
-        let (run, answers) =
-            answer(store, plugin, program, *role, &ids).await.map_err(|error| self::failure(&error))?;
-        let answers: HashMap<i64, Answer> = answers.into_iter().collect();
-        for line in &mut lines {
-            if let Some(answer) = line.record.and_then(|id| answers.get(&id)) {
-                tell(line, run, answer);
-            }
-        }
-        if let Some(challenger) = challenger {
-            // Whatever comes of it, the champion's answer stands.
-            if let Err(error) = answer(store, challenger, program, Role::Challenger, &ids).await {
-                tracing::warn!("the challenger {} has not scored: {error}", challenger.name());
-            }
-        }
+    appender.finish().await.map_err(append_failure)?;
+    score(store, plugin, program, *role, &mut lines).await?;
+    if let Some(challenger) = challenger {
+        challenge(store, challenger, program, &lines).await;
     }
     let refused = lines.iter().any(|line| line.score.is_none());
     if let [line] = lines.as_slice() {
@@ -118,8 +105,45 @@ async fn given(store: &Store, output: Output, models: &Models, text: &str) -> Re
     Ok(if refused { exit::SOME_REJECTED } else { exit::DONE })
 }
 
+/// Scores what is stored, and puts the answers into the lines that they are about.
+pub(super) async fn score(
+    store: &Store,
+    plugin: &Arc<Plugin>,
+    program: &Program,
+    role: Role,
+    lines: &mut [Line],
+) -> Result<(), Failure> {
+    let ids = records(lines);
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let (run, answers) = answer(store, plugin, program, role, &ids).await.map_err(|error| failure(&error))?;
+    let answers: HashMap<i64, Answer> = answers.into_iter().collect();
+    for line in lines {
+        if let Some(answer) = line.record.and_then(|id| answers.get(&id)) {
+            tell(line, run, answer);
+        }
+    }
+    Ok(())
+}
+
+/// Has the challenger score the same. Whatever comes of it, the champion's answer stands.
+pub(super) async fn challenge(store: &Store, challenger: &Arc<Plugin>, program: &Program, lines: &[Line]) {
+    let ids = records(lines);
+    if !ids.is_empty()
+        && let Err(error) = answer(store, challenger, program, Role::Challenger, &ids).await
+    {
+        tracing::warn!("the challenger {} has not scored: {error}", challenger.name());
+    }
+}
+
+/// What of the lines is stored.
+fn records(lines: &[Line]) -> Vec<i64> {
+    lines.iter().filter_map(|line| line.record).collect()
+}
+
 /// Puts an answer into the line that it is about.
-pub(super) fn tell(line: &mut Line, run: i64, answer: &Answer) {
+fn tell(line: &mut Line, run: i64, answer: &Answer) {
     line.run = Some(run);
     match answer {
         Answer::Predicted(predicted) => {
@@ -172,9 +196,16 @@ pub(super) fn one(reader: &JsonReader, number: usize, text: &[u8]) -> (Line, Opt
     }
 }
 
-/// What groups transactions.
-pub(super) fn keys() -> Vec<String> {
-    vec!["customer_id".to_owned(), "terminal_id".to_owned()]
+/// Begins to store transactions that come now.
+pub(super) async fn appender(store: &Store) -> Result<Appender, Failure> {
+    let keys = vec!["customer_id".to_owned(), "terminal_id".to_owned()];
+    let source = SourceInfo { kind: SourceKind::Live, name: "score".to_owned(), hash: None, mapping: None };
+    Appender::begin(store, DOMAIN, keys, source).await.map_err(append_failure)
+}
+
+pub(super) fn append_failure(error: AppendError) -> Failure {
+    let hint = error.kind.hint();
+    Failure::new(&error).hint(hint)
 }
 
 /// Stores the transactions that are in order, and keeps the others with their reasons.
@@ -195,10 +226,7 @@ pub(super) async fn keep(
             })
         })
         .collect();
-    let outcomes = appender
-        .append_with_rejects(records, rejects)
-        .await
-        .map_err(|error| Failure::new(&error).hint(error.kind.hint()))?;
+    let outcomes = appender.append_with_rejects(records, rejects).await.map_err(append_failure)?;
     for (line, outcome) in lines.iter_mut().filter(|line| line.reason.is_none()).zip(outcomes) {
         match outcome {
             Outcome::Stored(id) | Outcome::AlreadyStored(id) => line.record = Some(id),
