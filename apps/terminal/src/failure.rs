@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use foretell_runtime::isolation;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 
+use crate::output::visible;
+
 /// Exit codes of every app.
 pub mod exit {
     /// Done, and nothing was left out.
@@ -42,12 +44,12 @@ impl Failure {
             }
             cause = error.source();
         }
-        Self { message, hint: None }
+        Self::words(message)
     }
 
     /// A failure in words of the app's own.
     pub fn words(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
+        Self { message: visible(&message.into()).into_owned(), hint: None }
     }
 
     /// What to do next, if there is something.
@@ -58,7 +60,7 @@ impl Failure {
     /// Adds what to do next.
     #[must_use]
     pub fn hint(mut self, hint: Option<impl Into<String>>) -> Self {
-        self.hint = hint.map(Into::into);
+        self.hint = hint.map(|hint| visible(&hint.into()).into_owned());
         self
     }
 }

@@ -4,6 +4,8 @@
 //!
 //! - **Invariant:** results go to standard output and nothing else does. Progress, warnings and errors go to standard
 //!   error, so that `--json | jq` always works.
+//! - **Invariant:** what people read has no control characters in it but ends of lines and tabs; a plugin's or a record's words cannot
+//!   move the cursor.
 //! - **Invariant:** an app has no logic that another app would need; it has arguments, wording and drawing.
 
 mod arguments;

@@ -1,5 +1,6 @@
 //! Results on standard output: tables for people, JSON for programs.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
@@ -39,14 +40,22 @@ impl Output {
             Form::Json => {
                 let text =
                     serde_json::to_string_pretty(value).expect("results have string keys and finite numbers");
-                self.line(&text);
+                self.print(&text);
             }
             Form::Nothing => (),
         }
     }
 
-    /// Prints a line. A reader that has gone away, such as `head`, ends the program quietly.
+    /// Prints a line: for people without [control characters](visible), for programs as it is. A reader that has gone away, such as
+    /// `head`, ends the program quietly.
     pub fn line(self, text: &str) {
+        match self.0 {
+            Form::Words => self.print(&visible(text)),
+            Form::Json | Form::Nothing => self.print(text),
+        }
+    }
+
+    fn print(self, text: &str) {
         if writeln!(std::io::stdout(), "{text}").is_err() {
             std::process::exit(i32::from(crate::exit::DONE));
         }
@@ -61,7 +70,8 @@ impl Output {
         }
         table.set_header(head.iter().map(|name| name.trim_end_matches('#')));
         for row in rows {
-            table.add_row(row);
+            // Before the widths are measured.
+            table.add_row(row.iter().map(|cell| visible(cell)));
         }
         for (index, name) in head.iter().enumerate() {
             let column = table.column_mut(index).expect("a column for each head");
@@ -82,6 +92,25 @@ impl Output {
             self.line(&format!("{name:width$}  {value}"));
         }
     }
+}
+
+/// Text as it may stand on a terminal: control characters other than ends of lines and tabs are written as escapes.
+///
+/// Manifests, records and what plugins say come from others, and a terminal obeys such characters: they could hide a line that was
+/// printed, or print one that was not.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    let is_obeyed = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
+    if !text.contains(is_obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match is_obeyed(letter) {
+            true => shown.extend(letter.escape_default()),
+            false => shown.push(letter),
+        }
+    }
+    Cow::Owned(shown)
 }
 
 /// A count with its thousands apart: `1,754,155`.
@@ -113,4 +142,21 @@ pub fn format_percent(share: f64) -> String {
 /// ```
 pub fn format_bytes(bytes: u64) -> String {
     indicatif::BinaryBytes(bytes).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_nothing_to_obey() {
+        let cases = [
+            ("plain \u{e4}\u{1f6a6}\ttab\nline", "plain \u{e4}\u{1f6a6}\ttab\nline"),
+            ("\u{1b}[2Jtrusted\r\n", "\\u{1b}[2Jtrusted\\r\n"),
+            ("\u{9b}31m\0\u{7f}", "\\u{9b}31m\\u{0}\\u{7f}"),
+        ];
+        for (text, shown) in cases {
+            assert_eq!(visible(text), shown);
+        }
+    }
 }

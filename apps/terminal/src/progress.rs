@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
+use crate::output::visible;
+
 /// What is drawn where the total is known.
 const WITH_TOTAL: &str = "{msg:10} {wide_bar:.green} {count}/{all} {unit}  {rate}/s  {eta} left";
 /// What is drawn where it is not.
@@ -66,7 +68,7 @@ impl Bar {
         if self.bar.prefix().is_empty() {
             self.bar.set_style(style(&format!("{}{NOTE}", self.template), self.unit));
         }
-        self.bar.set_prefix(note.to_owned());
+        self.bar.set_prefix(visible(note).into_owned());
     }
 
     /// Says how much there is to do.

@@ -88,6 +88,8 @@ impl Instance {
         drop(turn);
         match status {
             STATUS_OK => Ok(answer),
+            // By its contract a plugin that fails leaves `answer` alone. One that filled it may have freed what it points at when it
+            // failed, so it is not released: a leak is better than a second release.
             STATUS_CANCELLED => Err(PredictErrorKind::Cancelled),
             status => Err(PredictErrorKind::Call(CallError { status, message: error.text() })),
         }

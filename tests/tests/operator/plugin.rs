@@ -237,3 +237,27 @@ fn what_is_no_plugin_says_why() {
         assert!(finished.stdout.is_empty(), "{arguments:?}: {finished:?}");
     }
 }
+
+#[test]
+fn a_manifest_cannot_move_the_cursor() {
+    let workshop = Workshop::default();
+    let (hidden, shown) = (r"\u001b[2K", r"\u{1b}[2K");
+    for (place, hostile) in [
+        ("description = \"does", format!("description = \"{hidden}does")),
+        ("authors = [\"", format!("authors = [\"{hidden}")),
+        // Both are told by an error.
+        ("name = \"mood\"", format!("name = \"{hidden}mood\"")),
+        ("[plugin]", format!("\"{hidden}\" = 1\n\n[plugin]")),
+    ] {
+        assert!(MOODY.contains(place), "{place}");
+        let manifest = MOODY.replacen(place, &hostile, 1);
+        let directory = plugin_directory(&workshop.path("moody"), &manifest, &library("foretell_moody"));
+        let finished = foretell(&workshop, &["plugin", "inspect", directory.to_str().unwrap()]);
+        let printed = finished.stdout + &finished.stderr;
+        assert!(printed.contains(shown), "{hostile}: {printed}");
+        assert!(
+            !printed.contains(|letter: char| letter.is_control() && letter != '\n'),
+            "{hostile}: {printed:?}"
+        );
+    }
+}
