@@ -56,11 +56,14 @@ CLASSES = (
     "end of no passing",
     "end of no passing for trucks",
 )
-# What a sign becomes in a mirror, where that is a sign of this list. Others (digits, silhouettes that look one way) are
-# never mirrored.
+# What a sign becomes in a mirror, where that is a sign of this list. Digits and others that a mirror would make wrong are
+# never mirrored. Five warnings are put up either way, their figure walking towards the road from either side (the
+# variants 10 and 20 of the signs 123, 133, 136, 138 and 142 in the German catalogue of traffic signs).
 PAIRS = ((19, 20), (33, 34), (36, 37), (38, 39))
 SYMMETRIC = (11, 12, 13, 15, 17, 18, 22, 26, 30, 35)
-MIRRORED = {one: other for pair in PAIRS for one, other in (pair, pair[::-1])} | {kind: kind for kind in SYMMETRIC}
+EITHER_WAY = (25, 27, 28, 29, 31)
+MIRRORED = {kind: kind for kind in SYMMETRIC + EITHER_WAY}
+MIRRORED |= {one: other for pair in PAIRS for one, other in (pair, pair[::-1])}
 # What stays itself when it is turned by half a turn.
 HALF_TURN = (12, 15, 17, 32)
 
