@@ -8,10 +8,11 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use foretell_runtime::exit;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::{Measure, Size};
@@ -171,7 +172,9 @@ pub(crate) fn run(
             let told = tail.recv_timeout(END_TIME_MAX).unwrap_or_default();
             let last = told.lines().rev().map(str::trim).find(|line| !line.is_empty());
             let words = last.map(|line| format!("; the last that it told: {line}")).unwrap_or_default();
-            End::Died(format!("its process {}{words}", describe(status)))
+            // A signal needs no such word: no process asks for one.
+            let unasked = status.code().map_or("", |_| ", and nobody had asked for that");
+            End::Died(format!("its process {}{unasked}{words}", exit::describe(status)))
         }
     })
 }
@@ -221,19 +224,6 @@ fn end_of(mut told: impl Read) -> String {
         kept.drain(..surplus);
     }
     String::from_utf8_lossy(&kept).into_owned()
-}
-
-/// How a process ended, to follow a noun.
-fn describe(status: ExitStatus) -> String {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        let name = foretell_runtime::signal::signal_name(signal);
-        return format!("was ended by signal {signal}{name}");
-    }
-    match status.code() {
-        Some(code) => format!("ended with code {code}, and nobody had asked for that"),
-        None => "ended".to_owned(),
-    }
 }
 
 #[cfg(all(test, unix))]

@@ -10,6 +10,7 @@
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use foretell_runtime::exit;
 use foretell_store::job::{Blame, Job, Poison, WorkerId};
 use foretell_store::open::Store;
 use foretell_store::time::format_duration;
@@ -341,7 +342,7 @@ impl<C: Fn() -> Command> Crew<'_, C> {
         let (how, guilt) = match (member.ended, status) {
             (Some(false), _) => return Ok(()),
             (Some(true), _) => ("was taken for dead".to_owned(), Guilt::Nobody),
-            (None, Some(status)) => (describe(status), guilt(status)),
+            (None, Some(status)) => (exit::describe(status), guilt(status)),
             (None, None) => ("closed its standard output".to_owned(), Guilt::Plugin),
         };
         // What a call has done is limited by how often its chunk is tried.
@@ -432,18 +433,6 @@ async fn listen(number: usize, stdout: ChildStdout, sender: mpsc::UnboundedSende
         }
     }
     let _ = sender.send((number, None));
-}
-
-/// How a process ended, to follow a noun.
-fn describe(status: ExitStatus) -> String {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        return format!("was ended by signal {signal}{}", foretell_runtime::signal::signal_name(signal));
-    }
-    match status.code() {
-        Some(code) => format!("ended with code {code}"),
-        None => "ended".to_owned(),
-    }
 }
 
 /// Who ended a process that ended so. A signal that no call sends to its own process came from somebody else.

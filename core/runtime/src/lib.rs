@@ -22,6 +22,7 @@
 pub mod attention;
 pub mod check;
 mod exchange;
+pub mod exit;
 pub mod files;
 pub mod fit;
 pub mod hash;
@@ -37,6 +38,5 @@ pub mod plugin;
 pub mod policy;
 pub mod registry;
 pub mod schema;
-pub mod signal;
 pub mod signature;
 pub mod trust;

@@ -52,7 +52,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::signal::signal_name;
+use crate::exit::signal_name;
 
 pub(crate) use self::apart::{Apart, ApartFitting};
 pub use self::confine::{Support, support};
