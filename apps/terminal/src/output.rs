@@ -96,8 +96,8 @@ impl Output {
 
 /// Text as it may stand on a terminal: control characters other than ends of lines and tabs are written as escapes.
 ///
-/// Manifests, records and what plugins say come from others, and a terminal obeys such characters: they could hide a line that was
-/// printed, or print one that was not.
+/// Manifests, records and what plugins say come from others, and a terminal obeys such characters: they could hide what was printed, or
+/// print over it. Ends of lines are left, since errors and help have several: a text may still have a line of its own.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     let is_obeyed = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
     if !text.contains(is_obeyed) {

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use foretell_terminal::{Failure, exit};
 use serde::de::DeserializeOwned;
 
-/// How often a program is asked for its memory. What it and its children need in between at the very end is missed. Looking takes
-/// processor time of the machine that is being measured: with a look every 5 ms, a program of two processes took 3.9 s on two cores, and 3.3 s now.
+/// How often a program is asked for its memory. What it and its children need after the last look is missed. Looking takes processor time
+/// of the machine that is being measured: with a look every 5 ms, a program of two processes took 3.9 s on two cores, and 3.3 s now.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// In what Linux tells processor time to programs, whatever it counts in itself.
 const TICKS_PER_SECOND: f64 = 100.0;
